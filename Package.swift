@@ -1,0 +1,23 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The targets stand in layers; an arrow in ARCHITECTURE.md points down only, and so does every
+// dependency here.
+let package = Package(
+  name: "RoPEDrift",
+  platforms: [.macOS(.v15)],
+  products: [],
+  targets: [
+    // Formats, roundings and encodings. No dependencies.
+    .target(name: "FloatingPointFormats"),
+    .testTarget(name: "FloatingPointFormatsTests", dependencies: ["FloatingPointFormats"]),
+
+    // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.
+    .systemLibrary(
+      name: "CMPFR",
+      pkgConfig: "mpfr",
+      providers: [.apt(["libmpfr-dev", "libgmp-dev"]), .brew(["mpfr", "gmp"])]
+    ),
+  ],
+  swiftLanguageModes: [.v6]
+)
