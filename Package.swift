@@ -18,6 +18,13 @@ let package = Package(
       pkgConfig: "mpfr",
       providers: [.apt(["libmpfr-dev", "libgmp-dev"]), .brew(["mpfr", "gmp"])]
     ),
+    .target(name: "ArbitraryPrecision", dependencies: ["CMPFR", "FloatingPointFormats"]),
+    .testTarget(
+      name: "ArbitraryPrecisionTests", dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats"]),
+
+    // The problem: embedding, shape, mask, positions. No arithmetic.
+    .target(name: "RotaryAttention", dependencies: ["FloatingPointFormats"]),
+    .testTarget(name: "RotaryAttentionTests", dependencies: ["RotaryAttention", "FloatingPointFormats"]),
   ],
   swiftLanguageModes: [.v6]
 )

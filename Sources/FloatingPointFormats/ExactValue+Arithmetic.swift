@@ -17,7 +17,8 @@ extension ExactValue {
       // 53-bit significands: 106 bits, no tail.
       return .finite(
         TruncatedReal(
-          isNegative: negative, significand: x.significand * y.significand, exponent: x.exponent + y.exponent))
+          isNegative: negative, significand: x.significand * y.significand, exponent: x.exponent + y.exponent)
+      )
     }
   }
 

@@ -83,7 +83,9 @@ public struct TruncatedReal: Sendable, Hashable {
   /// significant first, times 2^exponent; `hasTail` says that the value lies above that integer.
   ///
   /// Returns nil for zero words. With `hasTail`, the words must hold at least 128 significant bits.
-  public init?(isNegative: Bool, words: some BidirectionalCollection<UInt64>, exponent: Int, hasTail: Bool = false) {
+  public init?(
+    isNegative: Bool, words: some BidirectionalCollection<UInt64>, exponent: Int, hasTail: Bool = false
+  ) {
     var significand: UInt128 = 0
     var filled = 0
     var dropped = 0

@@ -20,14 +20,16 @@ extension FloatingPointFormat {
 
   /// RN(a·b).
   public func product(
-    _ a: Double, _ b: Double, _ rounding: Rounding = .nearestEven, counter: RoundingCounter = RoundingCounter()
+    _ a: Double, _ b: Double, _ rounding: Rounding = .nearestEven,
+    counter: RoundingCounter = RoundingCounter()
   ) -> Double {
     rounded(.product(a, b), rounding, counter: counter)
   }
 
   /// RN(a + b).
   public func sum(
-    _ a: Double, _ b: Double, _ rounding: Rounding = .nearestEven, counter: RoundingCounter = RoundingCounter()
+    _ a: Double, _ b: Double, _ rounding: Rounding = .nearestEven,
+    counter: RoundingCounter = RoundingCounter()
   ) -> Double {
     rounded(.sum(a, b, rounding), rounding, counter: counter)
   }

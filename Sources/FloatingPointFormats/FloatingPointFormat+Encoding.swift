@@ -89,7 +89,8 @@ extension FloatingPointFormat {
     case .zero(let negative): return negative ? -0.0 : 0.0
     case .finite(let real):
       precondition(isSubset(of: .fp64), "only formats inside binary64 have binary64 values")
-      let magnitude = Double(sign: .plus, exponent: real.exponent, significand: Double(UInt64(real.significand)))
+      let magnitude = Double(
+        sign: .plus, exponent: real.exponent, significand: Double(UInt64(real.significand)))
       return real.isNegative ? -magnitude : magnitude
     }
   }

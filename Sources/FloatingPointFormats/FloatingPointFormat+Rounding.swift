@@ -74,7 +74,9 @@ extension FloatingPointFormat {
     var significand = integer
     var unit = gapExponent
     // Without subnormals the gap below 2^emin is 2^emin: bring the integer 1 to full precision.
-    while significand != 0, significand < UInt64(1) << UInt64(precision - 1), unit > minimumExponent - precision + 1 {
+    while significand != 0, significand < UInt64(1) << UInt64(precision - 1),
+      unit > minimumExponent - precision + 1
+    {
       significand <<= 1
       unit -= 1
     }
@@ -85,7 +87,8 @@ extension FloatingPointFormat {
     let exponent = unit + precision - 1
     if exponent > maximumExponent || exponent == maximumExponent && significand > largestSignificand {
       return RoundedValue(
-        encoding: overflow(isNegative: isNegative, rounding), isInexact: true, overflowed: true, underflowed: false)
+        encoding: overflow(isNegative: isNegative, rounding), isInexact: true, overflowed: true,
+        underflowed: false)
     }
     // A carry from the subnormals into 2^emin needs no care: the significand's leading bit is the field's last.
     let isNormal = significand >> UInt64(precision - 1) != 0

@@ -43,14 +43,16 @@ public struct FloatingPointFormat: Sendable, Hashable {
     }
     guard (-16383...0).contains(minimumExponent), (0...16383).contains(maximumExponent) else {
       throw FormatError.invalidParameters(
-        "exponent range is \(minimumExponent):\(maximumExponent); emin must lie in -16383…0 and emax in 0…16383")
+        "exponent range is \(minimumExponent):\(maximumExponent); emin must lie in -16383…0 and emax in 0…16383"
+      )
     }
     self.init(
       uncheckedPrecision: precision, minimumExponent, maximumExponent, hasSubnormals: hasSubnormals,
       specialValues: specialValues, saturates: saturates)
     guard precision <= 63, bitWidth <= 64 else {
       throw FormatError.invalidParameters(
-        "an encoding would take \(precision) bits of precision and \(exponentFieldWidth) of exponent; 64 bits is the limit")
+        "an encoding would take \(precision) bits of precision and \(exponentFieldWidth) of exponent; 64 bits is the limit"
+      )
     }
   }
 
@@ -105,8 +107,9 @@ public struct FloatingPointFormat: Sendable, Hashable {
     let lowest = minimumExponent - (hasSubnormals ? precision - 1 : 0)
     let otherLowest = other.minimumExponent - (other.hasSubnormals ? other.precision - 1 : 0)
     return lowest >= otherLowest
-      && (minimumExponent >= other.minimumExponent || other.hasSubnormals
-        && minimumExponent - precision >= other.minimumExponent - other.precision)
+      && (minimumExponent >= other.minimumExponent
+        || other.hasSubnormals
+          && minimumExponent - precision >= other.minimumExponent - other.precision)
   }
 
   /// This format with every overflow turned into the largest finite value.

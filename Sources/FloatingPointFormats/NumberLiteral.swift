@@ -66,7 +66,8 @@ public struct NumberLiteral: Sendable, Hashable, CustomStringConvertible {
   public init(_ value: Int) {
     text = String(value)
     meaning = .rational(
-      isNegative: value < 0, numerator: ScaledInteger(digits: String(value.magnitude), radix: 10, exponent: 0),
+      isNegative: value < 0,
+      numerator: ScaledInteger(digits: String(value.magnitude), radix: 10, exponent: 0),
       denominator: ScaledInteger(digits: "1", radix: 10, exponent: 0))
   }
 

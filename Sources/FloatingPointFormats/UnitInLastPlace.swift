@@ -8,7 +8,9 @@ extension FloatingPointFormat {
     guard x.isFinite else { return nil }
     let exponent = x == 0 ? minimumExponent : max(Int(x.exponent), minimumExponent)
     if exponent > maximumExponent { return nil }
-    if exponent == maximumExponent, abs(x) > double(of: largestFiniteEncoding(isNegative: false)) { return nil }
+    if exponent == maximumExponent, abs(x) > double(of: largestFiniteEncoding(isNegative: false)) {
+      return nil
+    }
     let unit = exponent - precision + 1
     guard unit >= -1074 else { return nil }
     return Double(sign: .plus, exponent: unit, significand: 1)

@@ -24,8 +24,9 @@ import Testing
   @Test func spelledOutParametersNameTheSameFormat() throws {
     #expect(try FloatingPointFormat(spelling: "p11e-14:15") == .fp16)
     #expect(try FloatingPointFormat(spelling: "p11e-14:15").spelling == "fp16")
-    #expect(try FloatingPointFormat(spelling: "p5e-2:3-nosubnormals-saturating").spelling
-      == "p5e-2:3-nosubnormals-saturating")
+    #expect(
+      try FloatingPointFormat(spelling: "p5e-2:3-nosubnormals-saturating").spelling
+        == "p5e-2:3-nosubnormals-saturating")
     #expect(try FloatingPointFormat(spelling: "fp8-e4m3fn-saturating").saturates)
   }
 

@@ -1,0 +1,160 @@
+// Real numbers that are never rounded until somebody asks: what the format `exact` means between two stages, and what the
+// reference takes frequencies, angles and scores to be.
+
+import CMPFR
+import FloatingPointFormats
+
+/// The precision cap was reached before an interval told on which side of a rounding boundary a value lies.
+public struct UndecidedRounding: Error, CustomStringConvertible {
+  /// The precision at which the search was given up, in bits.
+  public let precision: Int
+
+  /// One sentence.
+  public var description: String {
+    "undecided: at \(precision) bits the value cannot be told from a boundary of rounding, and no algebraic argument decides it"
+  }
+}
+
+/// An exact real number: a rational, an algebraic power, or an expression over such numbers with cosine and sine.
+///
+/// Rational results are folded, so that exact and tie cases among them are seen as such. Any other value is enclosed in an
+/// ``MPFRInterval`` at whatever precision is needed (Ziv's strategy [Ziv1991]).
+public final class ExactReal: Sendable {
+  private enum Expression: Sendable {
+    case rational(Rational)
+    /// base^(numerator/denominator), irrational.
+    case power(Rational, numerator: Int, denominator: Int)
+    case sum([ExactReal])
+    case product(ExactReal, ExactReal)
+    case negation(ExactReal)
+    case reciprocal(ExactReal)
+    case cosine(ExactReal)
+    case sine(ExactReal)
+  }
+
+  /// Precision of the enclosure that every number carries from the start.
+  public static let initialPrecision = 192
+  /// Precision at which ``exactValue(limit:)`` gives up.
+  public static let defaultLimit = 1 << 14
+
+  private let expression: Expression
+  private let initial: MPFRInterval
+
+  private init(_ expression: Expression) {
+    self.expression = expression
+    initial = Self.enclosure(of: expression, precision: Self.initialPrecision)
+  }
+
+  /// A rational number.
+  public convenience init(_ value: Rational) { self.init(.rational(value)) }
+
+  /// A finite binary64 number.
+  public convenience init(_ value: Double) { self.init(.rational(Rational(value))) }
+
+  /// base^(numerator/denominator) for a base above zero.
+  public static func power(_ base: Rational, _ numerator: Int, over denominator: Int) -> ExactReal {
+    if let rational = base.power(numerator, over: denominator) { return ExactReal(rational) }
+    return ExactReal(.power(base, numerator: numerator, denominator: denominator))
+  }
+
+  /// The number as a rational, where it is known to be one.
+  public var rational: Rational? {
+    if case .rational(let value) = expression { value } else { nil }
+  }
+
+  /// Whether the number is known to be zero.
+  public var isZero: Bool { rational?.sign == 0 }
+
+  /// Σ terms.
+  public static func sum(_ terms: [ExactReal]) -> ExactReal {
+    var rational = Rational(0)
+    var others: [ExactReal] = []
+    for term in terms {
+      if let value = term.rational { rational = rational + value } else { others.append(term) }
+    }
+    if others.isEmpty { return ExactReal(rational) }
+    if rational.sign != 0 { others.append(ExactReal(rational)) }
+    return others.count == 1 ? others[0] : ExactReal(.sum(others))
+  }
+
+  /// a·b.
+  public static func * (a: ExactReal, b: ExactReal) -> ExactReal {
+    if let x = a.rational, let y = b.rational { return ExactReal(x * y) }
+    if a.isZero || b.isZero { return ExactReal(Rational(0)) }
+    return ExactReal(.product(a, b))
+  }
+
+  /// −a.
+  public static prefix func - (a: ExactReal) -> ExactReal {
+    if let x = a.rational { return ExactReal(-x) }
+    return ExactReal(.negation(a))
+  }
+
+  /// 1/a.
+  ///
+  /// - Precondition: a is not zero, and its initial enclosure shows it.
+  public var reciprocal: ExactReal {
+    if let x = rational { return ExactReal(x.reciprocal) }
+    return ExactReal(.reciprocal(self))
+  }
+
+  /// cos a; cos 0 = 1 exactly.
+  public var cosine: ExactReal { isZero ? ExactReal(Rational(1)) : ExactReal(.cosine(self)) }
+
+  /// sin a; sin 0 = 0 exactly.
+  public var sine: ExactReal { isZero ? ExactReal(Rational(0)) : ExactReal(.sine(self)) }
+
+  /// An interval that contains the number, computed at a precision; its width is not bounded, only proven.
+  public func interval(precision: Int) -> MPFRInterval {
+    precision <= Self.initialPrecision ? initial : Self.enclosure(of: expression, precision: precision)
+  }
+
+  private static func enclosure(of expression: Expression, precision: Int) -> MPFRInterval {
+    switch expression {
+    case .rational(let value): return MPFRInterval(value, precision: precision)
+    case .power(let base, let numerator, let denominator):
+      // exp((n/m)·ln b): the logarithm's few leading bits before the point are made up for by guard bits.
+      let working = precision + 64
+      let logarithm = MPFRInterval(base, precision: working).naturalLogarithm
+      return (MPFRInterval(Rational(numerator, denominator), precision: working) * logarithm).exponential
+    case .sum(let terms):
+      var total = terms[0].interval(precision: precision)
+      for term in terms.dropFirst() { total = total + term.interval(precision: precision) }
+      return total
+    case .product(let a, let b): return a.interval(precision: precision) * b.interval(precision: precision)
+    case .negation(let a): return -a.interval(precision: precision)
+    case .reciprocal(let a): return a.interval(precision: precision).reciprocal
+    case .cosine(let a): return a.interval(precision: precision).cosineAndSine.cosine
+    case .sine(let a): return a.interval(precision: precision).cosineAndSine.sine
+    }
+  }
+
+  /// The number as leading bits and a tail, ready for single rounding into any format in any direction.
+  ///
+  /// - Throws: ``UndecidedRounding`` where doubling the precision up to `limit` bits does not decide.
+  public func exactValue(limit: Int = ExactReal.defaultLimit) throws -> ExactValue {
+    if let rational { return rational.exactValue }
+    return try decide(limit: limit) { $0.exactValue }
+  }
+
+  /// The number in significant decimal digits, rounded to nearest.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  public func decimal(digits: Int, limit: Int? = nil) throws -> String {
+    let needed = digits * 7 / 2 + 64
+    return try decide(limit: limit ?? max(Self.defaultLimit, 4 * needed), startingAt: needed) {
+      $0.decimal(digits: digits)
+    }
+  }
+
+  private func decide<Result>(
+    limit: Int, startingAt start: Int = ExactReal.initialPrecision, _ decision: (MPFRInterval) -> Result?
+  ) throws -> Result {
+    var precision = max(start, Self.initialPrecision)
+    while precision <= limit {
+      if let result = decision(interval(precision: precision)) { return result }
+      precision *= 2
+    }
+    throw UndecidedRounding(precision: precision / 2)
+  }
+}
