@@ -22,6 +22,14 @@ let package = Package(
     .testTarget(
       name: "ArbitraryPrecisionTests", dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats"]),
 
+    // The certified reference.
+    .target(
+      name: "ReferenceEngine",
+      dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention"]),
+    .testTarget(
+      name: "ReferenceEngineTests",
+      dependencies: ["ReferenceEngine", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention"]),
+
     // The problem: embedding, shape, mask, positions. No arithmetic.
     .target(name: "RotaryAttention", dependencies: ["FloatingPointFormats"]),
     .testTarget(name: "RotaryAttentionTests", dependencies: ["RotaryAttention", "FloatingPointFormats"]),

@@ -1,0 +1,15 @@
+// A sum in binary64 that keeps enough of its rounding error for one more rounding to be the right one.
+
+/// a + b rounded to odd in binary64: the sum if it is exact, else the neighbour whose last bit is set.
+///
+/// Rounding it again, to nearest or in any direction, to a format of at most 51 bits gives the single rounding of the exact sum
+/// [Boldo2008]. NaN and infinities are as in a + b.
+@inlinable public func sumRoundedToOdd(_ a: Double, _ b: Double) -> Double {
+  let sum = a + b
+  let virtual = sum - a
+  let error = (a - (sum - virtual)) + (b - virtual)
+  guard error != 0, sum.isFinite, sum.bitPattern & 1 == 0 else { return sum }
+  // The error is not zero, so the sum is not zero either (binary64 sums that cancel are exact).
+  let isAwayFromZero = (error > 0) == (sum > 0)
+  return Double(bitPattern: isAwayFromZero ? sum.bitPattern + 1 : sum.bitPattern - 1)
+}

@@ -1,0 +1,32 @@
+// The default probabilities of a row: what both the reference and every recipe without a softmax stage of its own use.
+
+import ArbitraryPrecision
+
+/// Softmax of one row in binary64: e_j = RN(exp(RN(s_j − max))), correctly rounded; the sum over keys in ascending order, each
+/// partial sum rounded; one division a key.
+///
+/// Relative error of a probability against the exact softmax of the given logits: below (n + 6)·2^−53 for n keys, plus the
+/// rounding of s_j − max (absolute at most 2^−53·|s_j − max| in the exponent); probabilities below 2^−1022 underflow gradually.
+/// Edge cases: an empty row gives nothing; a row with a NaN, with +∞, or with nothing but −∞ gives NaN throughout.
+public func defaultSoftmax(
+  _ logits: UnsafeBufferPointer<Double>, into probabilities: UnsafeMutableBufferPointer<Double>
+) {
+  var largest = -Double.infinity
+  var hasNaN = false
+  for logit in logits {
+    if logit > largest { largest = logit }
+    if logit.isNaN { hasNaN = true }
+  }
+  if hasNaN || largest.isInfinite {
+    for index in logits.indices { probabilities[index] = .nan }
+    return
+  }
+  let exponential = CorrectlyRoundedExponential.shared
+  var sum = 0.0
+  for index in logits.indices {
+    let value = exponential(logits[index] - largest)
+    probabilities[index] = value
+    sum += value
+  }
+  for index in logits.indices { probabilities[index] /= sum }
+}
