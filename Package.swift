@@ -1,6 +1,12 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+/// The recipes of Sources/EmulatedEngine/Recipes, as RecipeRegistry lists them.
+let recipeFiles = [
+  "fp32", "hf-bf16", "hf-fp16", "fa2-bf16", "fa2-fp16", "rope32-bf16", "rope32-fp16", "table-bf16",
+  "table-fp16",
+]
+
 // The targets stand in layers; an arrow in ARCHITECTURE.md points down only, and so does every
 // dependency here.
 let package = Package(
@@ -28,7 +34,22 @@ let package = Package(
       dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention"]),
     .testTarget(
       name: "ReferenceEngineTests",
-      dependencies: ["ReferenceEngine", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention"]),
+      dependencies: [
+        "ReferenceEngine", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention",
+      ]),
+
+    // Recipes and their stages. Every recipe is one file, compiled into the library.
+    .target(
+      name: "EmulatedEngine",
+      dependencies: [
+        "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
+      ],
+      resources: recipeFiles.map { .embedInCode("Recipes/\($0).json") }),
+    .testTarget(
+      name: "EmulatedEngineTests",
+      dependencies: [
+        "EmulatedEngine", "ArbitraryPrecision", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
+      ]),
 
     // The problem: embedding, shape, mask, positions. No arithmetic.
     .target(name: "RotaryAttention", dependencies: ["FloatingPointFormats"]),

@@ -73,8 +73,8 @@ public struct CorrectlyRoundedExponential: Sendable {
       square * first
       * (1.0 / 6
         + first
-          * (1.0 / 24
-            + first * (1.0 / 120 + first * (1.0 / 720 + first * (1.0 / 5040 + first * (1.0 / 40320))))))
+        * (1.0 / 24
+          + first * (1.0 / 120 + first * (1.0 / 720 + first * (1.0 / 5040 + first * (1.0 / 40320))))))
     let sumHigh = first + 0.5 * square
     let sumLow = Self.sumError(first, 0.5 * square, sumHigh)
     let tail = ((sumLow + 0.5 * squareError) + (low + first * low)) + cubicTail

@@ -78,7 +78,9 @@ public struct ReferenceProblem: Sendable {
         groups.append(AngleGroup(angle: difference, cosineSum: cosine.rational, sineSum: sine.rational))
       }
     }
-    for channel in embedding.rotarySize..<embedding.headSize { constant.addProduct(query[channel], key[channel]) }
+    for channel in embedding.rotarySize..<embedding.headSize {
+      constant.addProduct(query[channel], key[channel])
+    }
     let terms = groups.flatMap {
       [ExactReal($0.cosineSum) * $0.angle.cosine, ExactReal($0.sineSum) * $0.angle.sine]
     }

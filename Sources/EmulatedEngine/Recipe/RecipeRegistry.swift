@@ -1,0 +1,54 @@
+// The recipes that have a name. Each is one JSON file in Recipes/, compiled into the library.
+
+import FloatingPointFormats
+import Foundation
+
+/// The named recipes.
+public enum RecipeRegistry {
+  /// The files, in the order in which recipes are listed. A recipe is added by its file and a line here and in Package.swift.
+  private static let files: [(name: String, bytes: [UInt8])] = [
+    ("fp32", PackageResources.fp32_json),
+    ("hf-bf16", PackageResources.hf_bf16_json),
+    ("hf-fp16", PackageResources.hf_fp16_json),
+    ("fa2-bf16", PackageResources.fa2_bf16_json),
+    ("fa2-fp16", PackageResources.fa2_fp16_json),
+    ("rope32-bf16", PackageResources.rope32_bf16_json),
+    ("rope32-fp16", PackageResources.rope32_fp16_json),
+    ("table-bf16", PackageResources.table_bf16_json),
+    ("table-fp16", PackageResources.table_fp16_json),
+  ]
+
+  /// The names, in the order in which they are listed.
+  public static let names = files.map(\.name)
+
+  /// All named recipes.
+  public static let all: [Recipe] = names.map { try! named($0) }
+
+  /// The recipe of a name.
+  ///
+  /// - Throws: ``RecipeError/unknownName(_:suggestion:)``.
+  public static func named(_ name: String) throws -> Recipe {
+    guard let file = files.first(where: { $0.name == name }) else {
+      throw RecipeError.unknownName(name, suggestion: nearestName(to: name, among: names))
+    }
+    return try Recipe(json: Data(file.bytes), origin: name)
+  }
+
+  /// The JSON text of a named recipe, as it stands in its file.
+  public static func json(ofRecipe name: String) -> String? {
+    files.first { $0.name == name }.map { String(decoding: $0.bytes, as: UTF8.self) }
+  }
+
+  /// A recipe by name, or from a file where the argument ends in `.json` or names an existing file.
+  ///
+  /// - Throws: ``RecipeError``.
+  public static func recipe(nameOrPath: String) throws -> Recipe {
+    if names.contains(nameOrPath) { return try named(nameOrPath) }
+    let isFile = FileManager.default.fileExists(atPath: nameOrPath)
+    guard isFile || nameOrPath.hasSuffix(".json") else { return try named(nameOrPath) }
+    guard let data = FileManager.default.contents(atPath: nameOrPath) else {
+      throw RecipeError.malformed(recipe: nameOrPath, reason: "the file cannot be read")
+    }
+    return try Recipe(json: data, origin: nameOrPath)
+  }
+}
