@@ -108,3 +108,12 @@ extension TruncatedReal {
       hasTail: true)
   }
 }
+
+extension ExactValue {
+  /// The exact a·b + c·d of four binary64 numbers, for an operation that rounds only its sum.
+  public static func sumOfProducts(
+    _ a: Double, _ b: Double, _ c: Double, _ d: Double, _ rounding: Rounding = .nearestEven
+  ) -> ExactValue {
+    sum(product(ExactValue(a), ExactValue(b)), product(ExactValue(c), ExactValue(d)), rounding)
+  }
+}

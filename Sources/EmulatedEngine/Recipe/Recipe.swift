@@ -83,6 +83,13 @@ public struct Recipe: Sendable, Hashable {
     public var order: Order
     /// The accumulator.
     public var rounding: RoundingChain
+
+    /// An order and an accumulator; both exact or neither.
+    public init(order: Order, rounding: RoundingChain) {
+      precondition((order == .exact) == rounding.isExact, "the exact order has no accumulator format")
+      self.order = order
+      self.rounding = rounding
+    }
   }
 
   /// The stage that scales the score.
@@ -93,6 +100,13 @@ public struct Recipe: Sendable, Hashable {
     public var scaleFactor: RoundingChain
     /// RN(S·c).
     public var rounding: RoundingChain
+
+    /// The three roundings of the stage.
+    public init(storedScore: RoundingChain, scaleFactor: RoundingChain, rounding: RoundingChain) {
+      self.storedScore = storedScore
+      self.scaleFactor = scaleFactor
+      self.rounding = rounding
+    }
   }
 
   /// The format in which logits are stored; nil if they stay exact.

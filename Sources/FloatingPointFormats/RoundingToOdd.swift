@@ -13,3 +13,16 @@
   let isAwayFromZero = (error > 0) == (sum > 0)
   return Double(bitPattern: isAwayFromZero ? sum.bitPattern + 1 : sum.bitPattern - 1)
 }
+
+/// a·b rounded to odd in binary64; nil where the product's rounding error is not a binary64 number (underflow, overflow).
+@inlinable public func productRoundedToOdd(_ a: Double, _ b: Double) -> Double? {
+  let product = a * b
+  guard product.magnitude >= 0x1p-900, product.magnitude <= 0x1p1000 else {
+    // Zeros, infinities and NaNs of the operands are exact.
+    return a == 0 || b == 0 || !a.isFinite || !b.isFinite ? product : nil
+  }
+  let error = (-product).addingProduct(a, b)
+  guard error != 0, product.bitPattern & 1 == 0 else { return product }
+  let isAwayFromZero = (error > 0) == (product > 0)
+  return Double(bitPattern: isAwayFromZero ? product.bitPattern + 1 : product.bitPattern - 1)
+}

@@ -1,0 +1,183 @@
+// One head under one recipe at one shift: its rotated vectors, and its logits row by row.
+
+import ArbitraryPrecision
+import FloatingPointFormats
+import ReferenceEngine
+import RotaryAttention
+
+/// The keys of one key head, rotated and stored as a recipe stores them; shared by the query heads of its group.
+public final class EmulatedKeys: Sendable {
+  let matrix: RotatedMatrix
+  let blocks: KeyBlocks?
+  let certified: CertifiedDot?
+
+  /// Rotates the keys: token t has row t of the table.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  public init(
+    _ input: InputMatrix, emulation: Emulation, table: RotaryTable, layer: Int, head: Int
+  ) throws {
+    matrix = try emulation.rotatedMatrix(
+      input, table: table, firstRow: 0, side: .key, layer: layer, head: head)
+    if case .numbers(let values) = matrix, emulation.usesBinary32Kernel {
+      blocks = KeyBlocks(values, channels: emulation.embedding.headSize)
+    } else {
+      blocks = nil
+    }
+    certified = CertifiedDot(emulation: emulation, table: table, keys: input.values)
+  }
+}
+
+/// The logits of one query head against the keys of its group.
+public final class EmulatedHead: Sendable {
+  private let emulation: Emulation
+  private let keys: EmulatedKeys
+  private let queries: RotatedMatrix
+  private let singleQueries: [Float]
+  private let firstRow: Int
+  private let layer: Int
+  private let head: Int
+  private let dotArithmetic: ScalarArithmetic?
+  private let logitStage: LogitArithmetic
+
+  /// Rotates the queries: query i has row i + firstRow of the table.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  public init(
+    _ input: InputMatrix, keys: EmulatedKeys, emulation: Emulation, table: RotaryTable, firstRow: Int,
+    layer: Int, head: Int
+  ) throws {
+    self.emulation = emulation
+    self.keys = keys
+    self.firstRow = firstRow
+    self.layer = layer
+    self.head = head
+    queries = try emulation.rotatedMatrix(
+      input, table: table, firstRow: firstRow, side: .query, layer: layer, head: head)
+    if case .numbers(let values) = queries, keys.blocks != nil {
+      singleQueries = values.map { Float($0) }
+    } else {
+      singleQueries = []
+    }
+    let chain = emulation.recipe.dot.rounding
+    dotArithmetic = chain.isExact ? nil : ScalarArithmetic(chain)
+    logitStage = LogitArithmetic(emulation)
+  }
+
+  /// The logits of one query against a range of keys, rounded to binary64 where the recipe leaves them exact.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  public func logits(
+    query: Int, keys range: Range<Int>, into row: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    let size = emulation.embedding.headSize
+    let row = UnsafeMutableBufferPointer(rebasing: row[0..<range.count])
+    if let certified = keys.certified, case .unrotated(let values) = queries,
+      try certified.logits(
+        query: Array(values[query * size..<(query + 1) * size]), queryRow: query + firstRow, keys: range,
+        into: row)
+    {
+      return
+    }
+    if let blocks = keys.blocks, !singleQueries.isEmpty {
+      singleQueries.withUnsafeBufferPointer { queries in
+        let vector = UnsafeBufferPointer(rebasing: queries[query * size..<(query + 1) * size])
+        if emulation.recipe.dot.order == .sequential {
+          blocks.sequential(vector, keys: range, into: row)
+        } else {
+          blocks.sequentialFused(vector, keys: range, into: row)
+        }
+      }
+      try scale(row, query: query, keys: range)
+      return
+    }
+    if case .numbers(let q) = queries, case .numbers(let k) = keys.matrix, let dotArithmetic {
+      var level = [Double](repeating: 0, count: size)
+      q.withUnsafeBufferPointer { q in
+        k.withUnsafeBufferPointer { k in
+          for (offset, key) in range.enumerated() {
+            row[offset] = emulation.recipe.dot.accumulate(
+              dotArithmetic, q.baseAddress! + query * size, k.baseAddress! + key * size, channels: size,
+              level: &level, place(query, key).counter(.dot))
+          }
+        }
+      }
+      try scale(row, query: query, keys: range)
+      return
+    }
+    for (offset, key) in range.enumerated() {
+      row[offset] = try plainLogit(query: query, key: key).binary64()
+    }
+  }
+
+  private func place(_ query: Int, _ key: Int) -> PairPlace {
+    PairPlace(query: query, key: key, layer: layer, head: head)
+  }
+
+  private func scale(_ row: UnsafeMutableBufferPointer<Double>, query: Int, keys range: Range<Int>) throws {
+    for (offset, key) in range.enumerated() {
+      row[offset] = try logitStage.logit(row[offset], place(query, key))
+    }
+  }
+
+  private func plainLogit(query: Int, key: Int) throws -> StageValue {
+    let q = try vector(queries, query, side: .query)
+    let k = try vector(keys.matrix, key, side: .key)
+    return try emulation.logit(emulation.dot(q, k, place(query, key)), place(query, key)).logit
+  }
+
+  private func vector(_ matrix: RotatedMatrix, _ token: Int, side: VectorPlace.Side) throws -> [StageValue] {
+    let size = emulation.embedding.headSize
+    switch matrix {
+    case .numbers(let values): return values[token * size..<(token + 1) * size].map(StageValue.number)
+    case .values(let rows): return rows[token]
+    case .unrotated(let values):
+      // Only vectors with a NaN or an infinity come here; the plain tier gives them IEEE 754's results.
+      guard let certified = keys.certified else { preconditionFailure("unrotated vectors have exact angles") }
+      let position = certified.position(ofRow: side == .query ? token + firstRow : token)
+      let place = VectorPlace(side, token: token, layer: layer, head: head)
+      let table = try (0..<emulation.embedding.pairCount).map {
+        try emulation.tableEntry(position: position, pair: $0)
+      }
+      let input = values[token * size..<(token + 1) * size].map(StageValue.number)
+      return try emulation.rotated(emulation.rotation(input, table: table, place), place)
+    }
+  }
+}
+
+extension Emulation {
+  /// Whether the dot stage is what ``KeyBlocks`` computes: binary32, nearest even, in order, on binary32 operands.
+  var usesBinary32Kernel: Bool {
+    recipe.dot.rounding == RoundingChain([.fp32])
+      && (recipe.dot.order == .sequential || recipe.dot.order == .sequentialFused)
+      && (recipe.rotated.stored ?? recipe.rotation.rounding.stored)?.isSubset(of: .fp32) == true
+      && (embedding.rotarySize == embedding.headSize || recipe.rotated.stored != nil
+        || recipe.input.stored?.isSubset(of: .fp32) == true)
+  }
+}
+
+/// The logit stage on numbers.
+struct LogitArithmetic: Sendable {
+  private let emulation: Emulation
+  private let storing: ScalarArithmetic?
+  private let scaling: ScalarArithmetic?
+  private let factor: Double?
+
+  init(_ emulation: Emulation) {
+    self.emulation = emulation
+    let stage = emulation.recipe.logit
+    storing = stage.storedScore.isExact ? nil : ScalarArithmetic(stage.storedScore)
+    scaling = stage.rounding.isExact ? nil : ScalarArithmetic(stage.rounding)
+    factor = if case .number(let value) = emulation.scaleFactor { value } else { nil }
+  }
+
+  /// RN(RN(acc)·c), rounded to binary64 where the recipe leaves it exact.
+  @inline(__always) func logit(_ accumulator: Double, _ place: @autoclosure () -> PairPlace) throws -> Double
+  {
+    guard let scaling, let factor else {
+      return try emulation.logit(.number(accumulator), place()).logit.binary64()
+    }
+    let score = storing?.round(accumulator, place().counter(.storedScore)) ?? accumulator
+    return scaling.product(score, factor, place().counter(.logit))
+  }
+}

@@ -1,0 +1,144 @@
+// The q or k matrix of one head on its way through input, rotation and rotated.
+
+import FloatingPointFormats
+
+/// One head's vectors in the input format, and what the rounding did to them.
+public struct InputMatrix: Sendable {
+  /// (tokens, d) row-major.
+  public var values: [Double]
+  /// Finite stored values above the format's range.
+  public var overflowCount = 0
+  /// Non-zero stored values below the format's normal range that were not exact.
+  public var underflowCount = 0
+  /// Non-zero stored values that became zero.
+  public var flushedCount = 0
+
+  /// Rounds a stored matrix once.
+  public init(_ stored: [Double], emulation: Emulation, side: VectorPlace.Side, layer: Int, head: Int) {
+    values = stored
+    let chain = emulation.recipe.input
+    guard !chain.isExact else { return }
+    let size = emulation.embedding.headSize
+    for index in stored.indices {
+      let place = VectorPlace(side, token: index / size, layer: layer, head: head)
+      let counter = place.counter(.queryInput, .keyInput, channel: index % size)
+      var value = stored[index]
+      var didOverflow = false
+      var didUnderflow = false
+      for (step, format) in chain.formats.enumerated() {
+        let result = format.round(ExactValue(value), chain.rounding, counter: counter.step(0, format: step))
+        value = format.double(of: result.encoding)
+        didOverflow = didOverflow || result.overflowed
+        didUnderflow = didUnderflow || result.underflowed
+      }
+      if didOverflow { overflowCount += 1 }
+      if didUnderflow { underflowCount += 1 }
+      if value == 0 && stored[index] != 0 { flushedCount += 1 }
+      values[index] = value
+    }
+  }
+}
+
+/// One head's rotated vectors as they are stored.
+enum RotatedMatrix: Sendable {
+  /// (tokens, d) row-major.
+  case numbers([Double])
+  /// (tokens)(d), of which some are exact reals.
+  case values([[StageValue]])
+  /// Not rotated: the certified tier does that.
+  case unrotated([Double])
+}
+
+extension Emulation {
+  /// Rotates a matrix whose token t stands in row t + firstRow of the table.
+  func rotatedMatrix(
+    _ input: InputMatrix, table: RotaryTable, firstRow: Int, side: VectorPlace.Side, layer: Int, head: Int
+  ) throws -> RotatedMatrix {
+    switch table.storage {
+    case .exact: return .unrotated(input.values)
+    case .values(let entries):
+      return try plainRotation(input.values, side: side, layer: layer, head: head) { entries[$0 + firstRow] }
+    case .numbers(let cosine, let sine):
+      let pairs = embedding.pairCount
+      if recipe.rotation.rounding.isExact {
+        return try plainRotation(input.values, side: side, layer: layer, head: head) { token in
+          (0..<pairs).map { pair in
+            let c = StageValue.number(cosine[(token + firstRow) * pairs + pair])
+            let s = StageValue.number(sine[(token + firstRow) * pairs + pair])
+            return TableEntry(angle: .number(.nan), trigCosine: c, trigSine: s, cosine: c, sine: s)
+          }
+        }
+      }
+      return .numbers(
+        fastRotation(
+          input.values, cosine: cosine, sine: sine, firstRow: firstRow, side: side, layer: layer, head: head))
+    }
+  }
+
+  private func plainRotation(
+    _ matrix: [Double], side: VectorPlace.Side, layer: Int, head: Int, entries: (Int) -> [TableEntry]
+  ) throws -> RotatedMatrix {
+    let size = embedding.headSize
+    let rows = try (0..<matrix.count / size).map { token in
+      let place = VectorPlace(side, token: token, layer: layer, head: head)
+      let vector = matrix[token * size..<(token + 1) * size].map(StageValue.number)
+      return try rotated(rotation(vector, table: entries(token), place), place)
+    }
+    let numbers = rows.flatMap { $0.compactMap { if case .number(let x) = $0 { x } else { nil } } }
+    return numbers.count == matrix.count ? .numbers(numbers) : .values(rows)
+  }
+
+  private func fastRotation(
+    _ matrix: [Double], cosine: [Double], sine: [Double], firstRow: Int, side: VectorPlace.Side, layer: Int,
+    head: Int
+  ) -> [Double] {
+    let size = embedding.headSize
+    let pairs = embedding.pairCount
+    let arithmetic = ScalarArithmetic(recipe.rotation.rounding)
+    let storing = recipe.rotated.isExact ? nil : ScalarArithmetic(recipe.rotated)
+    var result = matrix
+    for token in 0..<matrix.count / size {
+      let place = VectorPlace(side, token: token, layer: layer, head: head)
+      for pair in 0..<pairs {
+        let (a, b) = embedding.layout.channels(ofPair: pair, rotarySize: embedding.rotarySize)
+        let (x, y) = (matrix[token * size + a], matrix[token * size + b])
+        let index = (token + firstRow) * pairs + pair
+        let (c, s) = (cosine[index], sine[index])
+        result[token * size + a] = productSum(
+          arithmetic, x, c, sign: -1, y, s,
+          place.counter(.queryRotation, .keyRotation, channel: a))
+        result[token * size + b] = productSum(
+          arithmetic, x, s, sign: 1, y, c, place.counter(.queryRotation, .keyRotation, channel: b))
+      }
+      guard let storing else { continue }
+      for channel in 0..<size {
+        result[token * size + channel] = storing.round(
+          result[token * size + channel], place.counter(.rotatedQuery, .rotatedKey, channel: channel))
+      }
+    }
+    return result
+  }
+
+  /// a·b + sign·c·d under the rotation's algorithm; the fast twin of the plain tier's function of this name.
+  @inline(__always) private func productSum(
+    _ arithmetic: ScalarArithmetic, _ a: Double, _ b: Double, sign: Double, _ c: Double, _ d: Double,
+    _ counter: @autoclosure () -> StageCounter
+  ) -> Double {
+    switch recipe.rotation.algorithm {
+    case .perOperation:
+      return arithmetic.sum(
+        arithmetic.product(a, b, counter(), step: 0), sign * arithmetic.product(c, d, counter(), step: 1),
+        counter(), step: 2)
+    case .fusedFirstProductExact:
+      return arithmetic.fusedProductSum(
+        a, b, sign * arithmetic.product(c, d, counter(), step: 1), counter(), step: 2)
+    case .fusedSecondProductExact:
+      return arithmetic.fusedProductSum(
+        c, sign * d, arithmetic.product(a, b, counter(), step: 0), counter(), step: 2)
+    case .wide:
+      let chain = recipe.rotation.rounding
+      let exact = ExactValue.sumOfProducts(a, b, c, sign * d, chain.rounding)
+      return chain.round(exact, counter(), step: 2)
+    }
+  }
+}

@@ -1,0 +1,132 @@
+// The cos and sin tables of recipes for a list of positions. Recipes that agree up to the trig stage share that work.
+
+import ArbitraryPrecision
+import Dispatch
+import FloatingPointFormats
+import ReferenceEngine
+import RotaryAttention
+
+/// What a recipe's rotation reads for consecutive positions, one row a position.
+public final class RotaryTable: Sendable {
+  enum Storage: Sendable {
+    /// (positions, pairs): stored cosines and sines.
+    case numbers(cosine: [Double], sine: [Double])
+    /// (positions)(pairs): entries of which some are exact reals.
+    case values([[TableEntry]])
+    /// Nothing is rounded from trig to dot: cos and sin for the certified tier.
+    case exact(ExactAngles, ReferenceTrigonometry)
+  }
+
+  /// The positions of the rows.
+  public let positions: TokenPositions
+  let storage: Storage
+
+  private init(positions: TokenPositions, storage: Storage) {
+    self.positions = positions
+    self.storage = storage
+  }
+
+  /// What decides the trig stage's results.
+  private struct TrigonometryKey: Hashable {
+    let embedding: RotaryEmbedding
+    let inverseFrequency: Recipe.InverseFrequency
+    let stages: [RoundingChain]
+
+    init(_ emulation: Emulation) {
+      embedding = emulation.embedding
+      inverseFrequency = emulation.recipe.inverseFrequency
+      stages = [emulation.recipe.position, emulation.recipe.angle, emulation.recipe.trig]
+    }
+  }
+
+  /// The tables of several recipes at the same positions, in the order of the recipes.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  public static func tables(
+    for emulations: [Emulation], positions: TokenPositions, threads: Int
+  ) throws -> [RotaryTable] {
+    var shared: [TrigonometryKey: (cosine: [Double], sine: [Double])] = [:]
+    return try emulations.map { emulation in
+      if emulation.recipe.isExactFromTrigToDot,
+        let angles = try emulation.exactAngles(positions: (0..<positions.tokens).map(positions.position))
+      {
+        let trigonometry = ReferenceTrigonometry(
+          angles: angles, positions: (0..<positions.tokens).map(positions.position), threads: threads)
+        return RotaryTable(positions: positions, storage: .exact(angles, trigonometry))
+      }
+      guard !emulation.recipe.trig.isExact else {
+        return RotaryTable(
+          positions: positions,
+          storage: .values(
+            try rows(positions, threads: threads) { position in
+              try (0..<emulation.embedding.pairCount).map {
+                try emulation.tableEntry(position: position, pair: $0)
+              }
+            }))
+      }
+      let key = TrigonometryKey(emulation)
+      let trigonometry = try shared[key] ?? numbers(emulation, positions, threads: threads)
+      shared[key] = trigonometry
+      return RotaryTable(
+        positions: positions, storage: emulation.rounded(trigonometry, positions: positions))
+    }
+  }
+
+  private static func numbers(
+    _ emulation: Emulation, _ positions: TokenPositions, threads: Int
+  ) throws -> (cosine: [Double], sine: [Double]) {
+    let entries = try rows(positions, threads: threads) { position in
+      try (0..<emulation.embedding.pairCount).map { pair in
+        let (_, cosine, sine) = try emulation.trigonometry(position: position, pair: pair)
+        return (try cosine.binary64(), try sine.binary64())
+      }
+    }
+    return (entries.flatMap { $0.map(\.0) }, entries.flatMap { $0.map(\.1) })
+  }
+
+  /// `row` for every position, on several threads, in the order of positions.
+  private static func rows<Row: Sendable>(
+    _ positions: TokenPositions, threads: Int, _ row: @Sendable (Int) throws -> Row
+  ) throws -> [Row] {
+    try concurrentMap(count: positions.tokens, threads: threads) { try row(positions.position(ofToken: $0)) }
+  }
+}
+
+extension Emulation {
+  /// The table stage on stored trig values.
+  fileprivate func rounded(
+    _ trigonometry: (cosine: [Double], sine: [Double]), positions: TokenPositions
+  ) -> RotaryTable.Storage {
+    guard !recipe.table.isExact else {
+      return .numbers(cosine: trigonometry.cosine, sine: trigonometry.sine)
+    }
+    let arithmetic = ScalarArithmetic(recipe.table)
+    let pairs = embedding.pairCount
+    func round(_ values: [Double], _ stage: StageCounter.Stage) -> [Double] {
+      values.enumerated().map { index, value in
+        let position = positions.position(ofToken: index / pairs)
+        return arithmetic.round(value, StageCounter(stage, position, position >> 32, index % pairs))
+      }
+    }
+    return .numbers(
+      cosine: round(trigonometry.cosine, .cosineTable), sine: round(trigonometry.sine, .sineTable))
+  }
+}
+
+/// `transform(0)`, …, `transform(count − 1)` in order, computed in chunks on several threads. The result does not depend on how
+/// many there are; the error thrown is that of the least index.
+public func concurrentMap<Element: Sendable>(
+  count: Int, threads: Int, _ transform: @Sendable (Int) throws -> Element
+) throws -> [Element] {
+  guard threads > 1, count > 1 else { return try (0..<count).map(transform) }
+  let chunks = min(count, threads * 4)
+  var results = [Result<[Element], any Error>?](repeating: nil, count: chunks)
+  results.withUnsafeMutableBufferPointer { buffer in
+    nonisolated(unsafe) let slots = buffer
+    DispatchQueue.concurrentPerform(iterations: chunks) { chunk in
+      let range = count * chunk / chunks..<count * (chunk + 1) / chunks
+      slots[chunk] = Result { try range.map(transform) }
+    }
+  }
+  return try results.flatMap { try $0!.get() }
+}

@@ -1,0 +1,128 @@
+import EmulatedEngine
+import FloatingPointFormats
+import Foundation
+import RotaryAttention
+import Testing
+
+/// Seeded numbers with a wide spread of magnitudes and some special values.
+func seededMatrix(tokens: Int, size: Int, seed: UInt64, specials: Bool) -> [Double] {
+  (0..<tokens * size).map { index in
+    let bits = Philox.bits(seed: seed, counter: RoundingCounter(UInt32(index)))
+    if specials, bits % 37 == 0 {
+      return [0, -0.0, .infinity, -.infinity, .nan, 1e300, 1e-300][Int(bits >> 32) % 7]
+    }
+    let unit = Double(Int64(bitPattern: bits) >> 11) * 0x1p-52
+    // A binary32 number, so that fp32 input is exact and the kernels see full significands.
+    return Double(Float(unit * 4))
+  }
+}
+
+/// The recipes that the fast tier must reproduce: all named ones, and variations of one that reach every other path.
+func tierRecipes() throws -> [Recipe] {
+  var recipes = RecipeRegistry.all
+  func vary(_ name: String, _ change: (inout Recipe) throws -> Void) rethrows {
+    var recipe = try! RecipeRegistry.named("hf-bf16")
+    recipe.name = name
+    try change(&recipe)
+    recipes.append(recipe)
+  }
+  for order in Recipe.Dot.Order.allCases {
+    for format in [FloatingPointFormat.fp32, .fp16, .fp64] {
+      vary("dot \(order) \(format.spelling)") {
+        $0.dot = Recipe.Dot(order: order, rounding: order == .exact ? .exact : RoundingChain([format]))
+      }
+    }
+  }
+  for algorithm in Recipe.Rotation.Algorithm.allCases {
+    vary("rotation \(algorithm)") { $0.rotation.algorithm = algorithm }
+  }
+  for rounding in [Rounding.nearestAway, .towardZero, .up, .down, .odd, .stochastic(seed: 3)] {
+    vary("all \(rounding)") {
+      for path in [\Recipe.table, \Recipe.input, \Recipe.rotated, \Recipe.probability] {
+        $0[keyPath: path].rounding = rounding
+      }
+      $0.rotation.rounding.rounding = rounding
+      $0.dot.rounding.rounding = rounding
+      $0.logit.rounding.rounding = rounding
+      $0.logit.storedScore.rounding = rounding
+    }
+  }
+  vary("table exact") { $0.table = .exact }
+  vary("trig exact") { $0.trig = .exact }
+  vary("trig and table exact") {
+    $0.trig = .exact
+    $0.table = .exact
+  }
+  vary("rotation exact") { $0.rotation.rounding = .exact }
+  vary("rotation and rotated exact") {
+    $0.rotation.rounding = .exact
+    $0.rotated = .exact
+  }
+  vary("logit exact") { $0.logit = Recipe.Logit(storedScore: .exact, scaleFactor: .exact, rounding: .exact) }
+  vary("exact from trig to dot") {
+    $0.trig = .exact
+    $0.table = .exact
+    $0.rotation.rounding = .exact
+    $0.rotated = .exact
+    $0.dot = Recipe.Dot(order: .exact, rounding: .exact)
+  }
+  vary("exact but for the logit") {
+    $0.inverseFrequency.rounding = .exact
+    for path in [
+      \Recipe.position, \Recipe.angle, \Recipe.trig, \Recipe.table, \Recipe.input, \Recipe.rotated,
+    ] {
+      $0[keyPath: path] = .exact
+    }
+    $0.rotation.rounding = .exact
+    $0.dot = Recipe.Dot(order: .exact, rounding: .exact)
+    $0.logit = Recipe.Logit(storedScore: .exact, scaleFactor: .exact, rounding: RoundingChain([.fp16]))
+  }
+  vary("exact in trig, rotation and rotated, rounded in dot") {
+    $0.trig = .exact
+    $0.table = .exact
+    $0.rotation.rounding = .exact
+    $0.rotated = .exact
+  }
+  return recipes
+}
+
+@Suite struct TierTests {
+  @Test(arguments: [false, true])
+  func theFastTierGivesThePlainTiersBits(specials: Bool) throws {
+    let tokens = 5
+    let embedding = try RotaryEmbedding(
+      headSize: 7, rotarySize: 4, base: NumberLiteral(10000), layout: specials ? .interleaved : .halfSplit)
+    let queries = seededMatrix(tokens: 3, size: 7, seed: 11, specials: specials)
+    let keys = seededMatrix(tokens: tokens, size: 7, seed: 12, specials: specials)
+    let positions = try TokenPositions(tokens: tokens, shift: 1000)
+    let emulations = try tierRecipes().map {
+      try Emulation(recipe: $0, embedding: embedding, scale: .inverseSquareRootOfHeadSize)
+    }
+    let tables = try RotaryTable.tables(for: emulations, positions: positions, threads: 2)
+    for (emulation, table) in zip(emulations, tables) {
+      let k = try EmulatedKeys(
+        InputMatrix(keys, emulation: emulation, side: .key, layer: 2, head: 1), emulation: emulation,
+        table: table, layer: 2, head: 1)
+      let head = try EmulatedHead(
+        InputMatrix(queries, emulation: emulation, side: .query, layer: 2, head: 3), keys: k,
+        emulation: emulation, table: table, firstRow: 2, layer: 2, head: 3)
+      var row = [Double](repeating: .nan, count: tokens)
+      for query in 0..<3 {
+        try row.withUnsafeMutableBufferPointer { try head.logits(query: query, keys: 1..<tokens, into: $0) }
+        for key in 1..<tokens {
+          let plain = try emulation.score(
+            query: Array(queries[query * 7..<query * 7 + 7]), key: Array(keys[key * 7..<key * 7 + 7]),
+            queryPosition: 1002 + query, keyPosition: 1000 + key,
+            queryPlace: VectorPlace(.query, token: query, layer: 2, head: 3),
+            keyPlace: VectorPlace(.key, token: key, layer: 2, head: 1),
+            pair: PairPlace(query: query, key: key, layer: 2, head: 3)
+          ).logit.binary64()
+          let fast = row[key - 1]
+          #expect(
+            plain.bitPattern == fast.bitPattern || plain.isNaN && fast.isNaN,
+            "\(emulation.recipe.name) query \(query) key \(key): plain \(plain), fast \(fast)")
+        }
+      }
+    }
+  }
+}
