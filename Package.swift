@@ -18,6 +18,10 @@ let package = Package(
       pkgConfig: "mpfr",
       providers: [.apt(["libmpfr-dev", "libgmp-dev"]), .brew(["mpfr", "gmp"])]
     ),
+
+    // Tables, JSON and whole-or-nothing folders on disk; text for the terminal.
+    .target(name: "DriftReporting"),
+    .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting"]),
   ],
   swiftLanguageModes: [.v6]
 )
