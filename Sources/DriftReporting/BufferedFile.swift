@@ -101,7 +101,7 @@ public struct BufferedFile: ~Copyable, Sendable {
   }
 }
 
-/// write(2), which the method of the same name hides.
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+/// write(2), which methods of the same name hide.
+func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
   write(descriptor, bytes, count)
 }

@@ -44,7 +44,7 @@ public final class ProgressMeter: Sendable {
     self.init(
       label, total: total, display: display,
       seconds: { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 },
-      write: writeToStandardError)
+      write: StandardError.write)
   }
 
   /// As above with another clock and another place to write to, for tests.
@@ -112,10 +112,4 @@ public final class ProgressMeter: Sendable {
     if whole < 3600 { return "\(whole / 60) min \(twoDigits(whole % 60)) s" }
     return "\(whole / 3600) h \(twoDigits(whole % 3600 / 60)) min"
   }
-}
-
-/// write(2), because a FileHandle ends the process where stderr is closed or full; progress is not worth that.
-private func writeToStandardError(_ text: String) {
-  var text = text
-  text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

@@ -66,12 +66,10 @@ public final class StagedFolder: Sendable {
     state.withLock { state in
       guard state == .open else { return }
       state = .discarded
-      // Another thread may be making a file in it just now; then the folder is not empty at the first attempt.
-      for _ in 0..<100 {
-        try? FileManager.default.removeItem(atPath: stagingPath)
-        if FileKind(atLink: stagingPath) == nil { return }
-        usleep(10_000)
-      }
+      // Renamed first: a thread that is making files in it just now then fails, and does not fill it again.
+      let condemned = stagingPath + ".discarded"
+      let path = rename(stagingPath, condemned) == 0 ? condemned : stagingPath
+      try? FileManager.default.removeItem(atPath: path)
     }
   }
 
