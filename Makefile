@@ -30,8 +30,7 @@ test-exhaustive: setup ## Run the tests with every encoding and the long sweeps,
 
 report: build ## Write the drift report of the shipped sample, or of INPUT=FILE, into OUT (out/report)
 	@mkdir -p -- "$$(dirname -- '$(OUT)')"
-	"$$($(SWIFT) build -c release --show-bin-path)/ropedrift" report $(if $(INPUT),'$(INPUT)') \
-	  -o '$(OUT)' --force $(FLAGS)
+	"$$($(SWIFT) build -c release --show-bin-path)/ropedrift" report $(if $(INPUT),'$(INPUT)' )-o '$(OUT)' --force $(FLAGS)
 
 lint: ## Check the layout of the code
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift

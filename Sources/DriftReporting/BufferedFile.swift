@@ -27,6 +27,14 @@ public struct BufferedFile: ~Copyable, Sendable {
       opened = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     } while opened < 0 && errno == EINTR
     guard opened >= 0 else { throw .system(errno, path: path, "making the file") }
+    if opened <= STDERR_FILENO {
+      // Where the process was started with stderr closed, a file would take its number, and messages would land in it.
+      let low = opened
+      opened = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+      let code = errno
+      _ = close(low)
+      guard opened >= 0 else { throw .system(code, path: path, "making the file") }
+    }
     self.init(path: path, descriptor: opened, closes: true)
   }
 
