@@ -54,6 +54,10 @@ let package = Package(
     // The problem: embedding, shape, mask, positions. No arithmetic.
     .target(name: "RotaryAttention", dependencies: ["FloatingPointFormats"]),
     .testTarget(name: "RotaryAttentionTests", dependencies: ["RotaryAttention", "FloatingPointFormats"]),
+
+    // Tables, JSON and whole-or-nothing folders on disk; text for the terminal.
+    .target(name: "DriftReporting"),
+    .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting"]),
   ],
   swiftLanguageModes: [.v6]
 )
