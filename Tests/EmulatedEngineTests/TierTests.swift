@@ -115,7 +115,7 @@ func tierRecipes() throws -> [Recipe] {
             queryPosition: 1002 + query, keyPosition: 1000 + key,
             queryPlace: VectorPlace(.query, token: query, layer: 2, head: 3),
             keyPlace: VectorPlace(.key, token: key, layer: 2, head: 1),
-            pair: PairPlace(query: query, key: key, layer: 2, head: 3)
+            pair: ScorePlace(query: query, key: key, layer: 2, head: 3)
           ).logit.binary64()
           let fast = row[key - 1]
           #expect(

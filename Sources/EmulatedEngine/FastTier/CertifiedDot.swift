@@ -45,7 +45,7 @@ final class CertifiedDot: Sendable {
     if counts.nonFinite > 0 { return false }
     let rest = RoundingChain(Array(next.formats.dropFirst()))
     for (offset, key) in range.enumerated() {
-      let place = PairPlace(query: queryRow, key: key)
+      let place = ScorePlace(query: queryRow, key: key)
       var value = try rest.round(.number(row[offset]), place.counter(.storedScore))
       if roundsStoredScore {
         value = try stage.rounding.product(value, emulation.scaleFactor, place.counter(.logit))

@@ -110,8 +110,8 @@ public final class EmulatedHead: Sendable {
     }
   }
 
-  private func place(_ query: Int, _ key: Int) -> PairPlace {
-    PairPlace(query: query, key: key, layer: layer, head: head)
+  private func place(_ query: Int, _ key: Int) -> ScorePlace {
+    ScorePlace(query: query, key: key, layer: layer, head: head)
   }
 
   private func scale(_ row: UnsafeMutableBufferPointer<Double>, query: Int, keys range: Range<Int>) throws {
@@ -172,7 +172,7 @@ struct LogitArithmetic: Sendable {
   }
 
   /// RN(RN(acc)·c), rounded to binary64 where the recipe leaves it exact.
-  @inline(__always) func logit(_ accumulator: Double, _ place: @autoclosure () -> PairPlace) throws -> Double
+  @inline(__always) func logit(_ accumulator: Double, _ place: @autoclosure () -> ScorePlace) throws -> Double
   {
     guard let scaling, let factor else {
       return try emulation.logit(.number(accumulator), place()).logit.binary64()

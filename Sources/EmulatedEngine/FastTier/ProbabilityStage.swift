@@ -20,7 +20,7 @@ extension Emulation {
     for index in logits.indices {
       probabilities[index] = arithmetic.round(
         probabilities[index],
-        PairPlace(query: query, key: index, layer: layer, head: head).counter(.probability))
+        ScorePlace(query: query, key: index, layer: layer, head: head).counter(.probability))
     }
   }
 }

@@ -40,7 +40,7 @@ extension Emulation {
   public func score(
     query: [Double], key: [Double], queryPosition: Int, keyPosition: Int,
     queryPlace: VectorPlace = VectorPlace(.query), keyPlace: VectorPlace = VectorPlace(.key),
-    pair: PairPlace = PairPlace()
+    pair: ScorePlace = ScorePlace()
   ) throws -> EmulatedScore {
     let q = try side(query, position: queryPosition, queryPlace)
     let k = try side(key, position: keyPosition, keyPlace)

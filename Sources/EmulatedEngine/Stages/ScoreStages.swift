@@ -4,7 +4,7 @@ import ArbitraryPrecision
 import FloatingPointFormats
 
 /// Which pair a score belongs to.
-public struct PairPlace: Sendable {
+public struct ScorePlace: Sendable {
   /// The query's index.
   public var query: Int
   /// The key's index.
@@ -24,7 +24,7 @@ public struct PairPlace: Sendable {
 
 extension Emulation {
   /// The accumulated score of two stored rotated vectors, all d channels in stored order.
-  public func dot(_ query: [StageValue], _ key: [StageValue], _ place: PairPlace) throws -> StageValue {
+  public func dot(_ query: [StageValue], _ key: [StageValue], _ place: ScorePlace) throws -> StageValue {
     let chain = recipe.dot.rounding
     let counter = place.counter(.dot)
     switch recipe.dot.order {
@@ -84,7 +84,7 @@ extension Emulation {
 
   /// S = RN(acc), then RN(S·c).
   public func logit(
-    _ accumulator: StageValue, _ place: PairPlace
+    _ accumulator: StageValue, _ place: ScorePlace
   ) throws -> (storedScore: StageValue, logit: StageValue) {
     let score = try recipe.logit.storedScore.round(accumulator, place.counter(.storedScore))
     return (score, try recipe.logit.rounding.product(score, scaleFactor, place.counter(.logit)))
