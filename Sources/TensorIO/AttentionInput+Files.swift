@@ -13,8 +13,7 @@ extension AttentionInput {
       return try SyntheticInput(spelling: spelling).attentionInput()
     }
     if spelling == "-" {
-      let bytes = try FileHandle.standardInput.readToEnd() ?? Data()
-      return try AttentionInput(SafetensorsFile(MappedBytes(bytes), path: "standard input"))
+      return try AttentionInput(SafetensorsFile(standardInput(), path: "standard input"))
     }
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: spelling, isDirectory: &isFolder), isFolder.boolValue {
@@ -26,6 +25,16 @@ extension AttentionInput {
         mend: "name the folder that holds layers.0.q.npy, layers.0.k.npy and so on")
     }
     return try AttentionInput(SafetensorsFile(path: spelling))
+  }
+
+  private static func standardInput() throws -> MappedBytes {
+    do {
+      return MappedBytes(try FileHandle.standardInput.readToEnd() ?? Data())
+    } catch {
+      throw TensorFileError(
+        .unreadable, file: "standard input", expected: "bytes until its end",
+        found: "the system's refusal (\(error.localizedDescription))", mend: "name a file instead of '-'")
+    }
   }
 
   /// The tensors `layers.{n}.q`, `.k` and `.v` of a safetensors file.

@@ -66,8 +66,9 @@ final class MappedBytes: @unchecked Sendable {
       .isDirectory, file: path, expected: "a file", found: "a folder", mend: "name the file inside it")
   }
 
-  private static func cannotOpen(_ path: String, code: Int32) -> TensorFileError {
-    switch code {
+  private static func cannotOpen(_ name: String, code: Int32) -> TensorFileError {
+    let path = name.isEmpty ? "''" : name
+    return switch code {
     case ENOENT, ENOTDIR:
       TensorFileError(
         .missingFile, file: path, expected: "a file", found: "none of that name",

@@ -220,7 +220,7 @@ import Testing
   @Test func files() throws {
     let folder = try ScratchFolder()
     expectError(.missingFile) { try SafetensorsFile(path: folder.path + "/none.safetensors") }
-    #expect(throws: TensorFileError.self) { try SafetensorsFile(path: "") }
+    expectError(.missingFile) { try SafetensorsFile(path: "") }
     expectError(.isDirectory) { try SafetensorsFile(path: folder.path) }
     expectError(.truncated) { try SafetensorsFile(path: folder.write([], as: "empty")) }
     expectError(.unreadable) { try SafetensorsFile(path: "/dev/null") }
@@ -233,47 +233,5 @@ import Testing
     }
     #expect(mkfifo(folder.path + "/pipe", 0o600) == 0)
     expectError(.unreadable, "a pipe must not block") { try SafetensorsFile(path: folder.path + "/pipe") }
-  }
-}
-
-/// Headers damaged at random never crash the reader: they are read or refused.
-@Suite struct SafetensorsMutationTests {
-  @Test(arguments: [UInt64(1), 2, 3, 4]) func mutatedHeaders(seed: UInt64) throws {
-    var writer = SafetensorsWriter(metadata: ["rope.layout": "half-split", "é\n": "😀"])
-    try writer.add("layers.0.q", .bf16, shape: [2, 3, 4], values: [Double](repeating: 1, count: 24))
-    try writer.add("layers.0.k", .f32, shape: [1, 3, 4], values: [Double](repeating: 1, count: 12))
-    try writer.add("token_ids", shape: [3], integers: [1, 2, 3])
-    let original = writer.bytes()
-    let headerEnd = 8 + Int(original[0]) + Int(original[1]) << 8
-    var state = seed
-    func random(below limit: Int) -> Int {
-      // An odd multiplier modulo 2^64; the high bits are used.
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return Int((state >> 33) % UInt64(limit))
-    }
-    let likely = Array("{}[]\",:0123456789-+.eE\\u \nnulltrueF32".utf8) + [0, 0x7F, 0x80, 0xC3, 0xFF]
-    var (accepted, refused) = (0, 0)
-    for _ in 0..<400 {
-      var bytes = original
-      for _ in 0...random(below: 4) {
-        let place = random(below: headerEnd)
-        switch random(below: 4) {
-        case 0: bytes[place] = likely[random(below: likely.count)]
-        case 1: bytes[place] ^= UInt8(1 << random(below: 8))
-        case 2: bytes.remove(at: place)
-        default: bytes.insert(likely[random(below: likely.count)], at: place)
-        }
-      }
-      if random(below: 8) == 0 { bytes.removeLast(random(below: bytes.count)) }
-      do {
-        let input = try AttentionInput(SafetensorsFile(bytes: bytes, named: "mutated"))
-        for layer in input.layers { _ = try input.nonFiniteCount(layer: layer) }
-        accepted += 1
-      } catch let error as TensorFileError {
-        refused += error.description.isEmpty ? 0 : 1
-      }
-    }
-    #expect(accepted + refused == 400)
-    #expect(refused > 300)
   }
 }
