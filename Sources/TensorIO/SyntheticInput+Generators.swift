@@ -10,7 +10,7 @@ extension SyntheticInput: AttentionHeadSource {
     case query, key, value, sinkDirection, cancellationSign
   }
 
-  /// Twelve words, three calls of Philox.
+  /// Four words of a stream.
   private func word(_ stream: Stream, _ call: UInt32, _ layer: Int, _ head: Int, _ element: Int) -> SIMD4<
     UInt32
   > {
