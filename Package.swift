@@ -18,6 +18,14 @@ let package = Package(
     .target(name: "FloatingPointFormats"),
     .testTarget(name: "FloatingPointFormatsTests", dependencies: ["FloatingPointFormats"]),
 
+    // Tensors in and out: safetensors, NPY, seeded generators, the shipped sample.
+    .target(
+      name: "TensorIO", dependencies: ["FloatingPointFormats"],
+      resources: [
+        .copy("Resources/smollm2-135m-layers-7-22.safetensors"), .copy("Resources/ORIGIN.md"),
+      ]),
+    .testTarget(name: "TensorIOTests", dependencies: ["TensorIO", "FloatingPointFormats"]),
+
     // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.
     .systemLibrary(
       name: "CMPFR",
