@@ -12,6 +12,10 @@ let package = Package(
     .target(name: "FloatingPointFormats"),
     .testTarget(name: "FloatingPointFormatsTests", dependencies: ["FloatingPointFormats"]),
 
+    // Metrics of drift and of error against the reference, accumulated tile by tile.
+    .target(name: "DriftAnalysis", dependencies: ["FloatingPointFormats"]),
+    .testTarget(name: "DriftAnalysisTests", dependencies: ["DriftAnalysis", "FloatingPointFormats"]),
+
     // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.
     .systemLibrary(
       name: "CMPFR",
