@@ -13,7 +13,10 @@ let package = Package(
     .testTarget(name: "FloatingPointFormatsTests", dependencies: ["FloatingPointFormats"]),
 
     // Metrics of drift and of error against the reference, accumulated tile by tile.
-    .target(name: "DriftAnalysis", dependencies: ["FloatingPointFormats"]),
+    .target(
+      name: "DriftAnalysis", dependencies: ["FloatingPointFormats"],
+      // squareRoot() may become a call of sqrt, and nothing here imports the C library.
+      linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .testTarget(name: "DriftAnalysisTests", dependencies: ["DriftAnalysis", "FloatingPointFormats"]),
 
     // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.

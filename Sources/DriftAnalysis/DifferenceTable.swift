@@ -21,7 +21,9 @@ final class DifferenceTable {
   private let maxima: UnsafeMutablePointer<Double>
   /// The word of the ``RowPlace`` of the first maximum.
   private let places: UnsafeMutablePointer<Int64>?
-  private var nonfiniteCounts: [Int]
+  private let nonfiniteCounts: UnsafeMutablePointer<Int>
+  /// All slots that differ from an empty table's: early tiles of a causal mask reach few keys.
+  private(set) var touched = 0..<0
 
   init(count: Int, keeping statistics: Statistics) {
     self.count = count
@@ -32,25 +34,37 @@ final class DifferenceTable {
     maxima.initialize(repeating: -1, count: count)
     places = statistics.contains(.places) ? .allocate(capacity: max(count, 1)) : nil
     places?.initialize(repeating: 0, count: count)
-    nonfiniteCounts = Array(repeating: 0, count: count)
+    nonfiniteCounts = .allocate(capacity: max(count, 1))
+    nonfiniteCounts.initialize(repeating: 0, count: count)
   }
 
   deinit {
     maxima.deallocate()
     places?.deallocate()
+    nonfiniteCounts.deallocate()
   }
 
   func reset() {
-    magnitudes.reset()
-    signed?.reset()
-    squares?.reset()
-    maxima.initialize(repeating: -1, count: count)
-    places?.initialize(repeating: 0, count: count)
-    for slot in nonfiniteCounts.indices { nonfiniteCounts[slot] = 0 }
+    let (first, n) = (touched.lowerBound, touched.count)
+    magnitudes.reset(touched)
+    signed?.reset(touched)
+    squares?.reset(touched)
+    (maxima + first).initialize(repeating: -1, count: n)
+    (nonfiniteCounts + first).initialize(repeating: 0, count: n)
+    touched = 0..<0
   }
 
-  /// Adds the finite differences δ[k] of one query's row to slots first + k. Rows come in ascending order of place.
+  private func touch(_ slots: Range<Int>) {
+    precondition(slots.lowerBound >= 0 && slots.upperBound <= count)
+    if slots.isEmpty { return }
+    touched =
+      touched.isEmpty
+      ? slots : min(touched.lowerBound, slots.lowerBound)..<max(touched.upperBound, slots.upperBound)
+  }
+
+  /// Adds the finite differences δ[k] of one query's row to slots first + k. Each slot's rows come in ascending order of place.
   func add(_ differences: UnsafePointer<Double>, count n: Int, at first: Int, _ place: RowPlace) {
+    touch(first..<first + n)
     magnitudes.addMagnitudes(differences, count: n, at: first)
     signed?.add(differences, count: n, at: first)
     squares?.addSquares(differences, count: n, at: first)
@@ -62,26 +76,35 @@ final class DifferenceTable {
       }
       return
     }
-    let words = places + first
-    let word = place.word
-    for k in 0..<n {
-      let magnitude = abs(differences[k])
-      let isGreater = magnitude > maxima[k]
-      maxima[k] = isGreater ? magnitude : maxima[k]
-      words[k] = isGreater ? word : words[k]
+    // A new maximum is rare after the first rows: about one in i pairs of row i. Strips keep the branching loop short.
+    var start = 0
+    while start < n {
+      let end = min(start + 128, n)
+      if magnitudesMayExceed(differences + start, maxima + start, count: end - start) {
+        for k in start..<end where abs(differences[k]) > maxima[k] {
+          maxima[k] = abs(differences[k])
+          places[first + k] = place.word
+        }
+      }
+      start = end
     }
   }
 
   /// Counts a pair whose difference is not finite.
-  func addNonfinite(at slot: Int) { nonfiniteCounts[slot] += 1 }
+  func addNonfinite(at slot: Int) {
+    touch(slot..<slot + 1)
+    nonfiniteCounts[slot] += 1
+  }
 
   /// Adds a table of pairs that come later in the order of places.
   func merge(_ other: DifferenceTable) {
     precondition(other.count == count)
-    magnitudes.merge(other.magnitudes)
-    if let signed, let others = other.signed { signed.merge(others) }
-    if let squares, let others = other.squares { squares.merge(others) }
-    for slot in 0..<count {
+    let slots = other.touched
+    touch(slots)
+    magnitudes.merge(other.magnitudes, slots)
+    if let signed, let others = other.signed { signed.merge(others, slots) }
+    if let squares, let others = other.squares { squares.merge(others, slots) }
+    for slot in slots {
       if other.maxima[slot] > maxima[slot] {
         maxima[slot] = other.maxima[slot]
         if let places, let others = other.places { places[slot] = others[slot] }

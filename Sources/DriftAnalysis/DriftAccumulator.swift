@@ -36,8 +36,8 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
   /// Forgets everything and expects rows of `queries` of a head.
   public func reset(layer: Int, head: Int, queries: Range<Int>) {
     span = RowSpan(layer: layer, head: head, queries: queries)
+    attentionKeys.reset(probabilityKeys.touched)
     for table in [logitKeys, probabilityKeys, logitDistances, probabilityDistances] { table.reset() }
-    attentionKeys.reset()
     keyCounts.reset()
     distanceCounts.reset()
   }
@@ -106,7 +106,7 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
   func merge(_ later: DriftAccumulator) {
     logitKeys.merge(later.logitKeys)
     probabilityKeys.merge(later.probabilityKeys)
-    attentionKeys.merge(later.attentionKeys)
+    attentionKeys.merge(later.attentionKeys, later.probabilityKeys.touched)
     logitDistances.merge(later.logitDistances)
     probabilityDistances.merge(later.probabilityDistances)
     keyCounts.merge(later.keyCounts)

@@ -22,9 +22,13 @@ final class SumColumn {
     compensations.deallocate()
   }
 
-  func reset() {
-    sums.initialize(repeating: 0, count: count)
-    compensations.initialize(repeating: 0, count: count)
+  func reset() { reset(0..<count) }
+
+  /// Sets the sums of `slots` to zero.
+  func reset(_ slots: Range<Int>) {
+    precondition(slots.lowerBound >= 0 && slots.upperBound <= count)
+    (sums + slots.lowerBound).initialize(repeating: 0, count: slots.count)
+    (compensations + slots.lowerBound).initialize(repeating: 0, count: slots.count)
   }
 
   subscript(slot: Int) -> CompensatedSum {
@@ -59,13 +63,16 @@ final class SumColumn {
     addTerms(count: n, at: first) { x[$0] * y[$0] }
   }
 
-  /// Adds another column's sums, slot by slot.
-  func merge(_ other: SumColumn) {
+  /// Adds the sums of `slots` of another column, slot by slot.
+  func merge(_ other: SumColumn, _ slots: Range<Int>) {
     precondition(other.count == count)
-    let (theirSums, theirCompensations) = (other.sums, other.compensations)
-    addTerms(count: count, at: 0) { theirSums[$0] }
-    for slot in 0..<count { compensations[slot] += theirCompensations[slot] }
+    add(other.sums + slots.lowerBound, count: slots.count, at: slots.lowerBound)
+    let (ours, theirs) = (compensations, other.compensations)
+    for slot in slots { ours[slot] += theirs[slot] }
   }
+
+  /// Adds another column's sums, slot by slot.
+  func merge(_ other: SumColumn) { merge(other, 0..<count) }
 
   @inline(__always)
   private func addTerms(count n: Int, at first: Int, _ term: (Int) -> Double) {

@@ -7,7 +7,7 @@ struct VisibleCounts {
 
   init(count: Int) { steps = Array(repeating: 0, count: count + 1) }
 
-  mutating func reset() { for slot in steps.indices { steps[slot] = 0 } }
+  mutating func reset() { steps.withUnsafeMutableBufferPointer { $0.update(repeating: 0) } }
 
   /// Counts each slot of `slots` once.
   mutating func add(_ slots: Range<Int>) {
@@ -17,7 +17,11 @@ struct VisibleCounts {
 
   mutating func merge(_ other: VisibleCounts) {
     precondition(other.steps.count == steps.count)
-    for slot in steps.indices { steps[slot] += other.steps[slot] }
+    steps.withUnsafeMutableBufferPointer { steps in
+      other.steps.withUnsafeBufferPointer { theirs in
+        for slot in steps.indices { steps[slot] &+= theirs[slot] }
+      }
+    }
   }
 
   /// The count of every slot.
