@@ -2,6 +2,11 @@ import Testing
 
 @testable import DriftAnalysis
 
+private func root(_ x: Double) -> Double { x.squareRoot() }
+
+/// Spares the type checker long literals of optionals.
+private func numbers(_ values: Double?...) -> [Double?] { values }
+
 /// Every formula of drift on a 3 × 3 causal square, worked out by hand.
 ///
 ///     δ logit:  query 0:  1               δ probability:  0
@@ -28,15 +33,15 @@ import Testing
   @Test func keysOfLogits() {
     let rows = Self.collected().totalTables.keyRows
     #expect(rows.map(\.count) == [3, 2, 1])
-    #expect(rows.map(\.weight) == [1.0 / 3, 0.5, 1])
+    #expect(rows.map(\.weight) == numbers(1.0 / 3, 0.5, 1))
     // |1| + |−2| + |3|; |4| + |4|; |−8|.
-    #expect(rows.map(\.logit.sumOfMagnitudes) == [6, 8, 8])
-    #expect(rows.map(\.logit.mean) == [2, 4, 8])
-    #expect(rows.map(\.logit.signedSum) == [2, 8, -8])
-    #expect(rows.map(\.logit.signedMean) == [2.0 / 3, 4, -8])
+    #expect(rows.map(\.logit.sumOfMagnitudes) == numbers(6, 8, 8))
+    #expect(rows.map(\.logit.mean) == numbers(2, 4, 8))
+    #expect(rows.map(\.logit.signedSum) == numbers(2, 8, -8))
+    #expect(rows.map(\.logit.signedMean) == numbers(2.0 / 3, 4, -8))
     // (1 + 4 + 9)/3, (16 + 16)/2, 64.
-    #expect(rows.map(\.logit.rootMeanSquare) == [(14.0 / 3).squareRoot(), 4, 8])
-    #expect(rows.map(\.logit.maximum) == [3, 4, 8])
+    #expect(rows.map(\.logit.rootMeanSquare) == numbers(root(14.0 / 3), 4, 8))
+    #expect(rows.map(\.logit.maximum) == numbers(3, 4, 8))
     // Key 1 has 4 at queries 1 and 2: the earlier stands.
     #expect(rows.map { $0.logit.maximumPlace?.query } == [2, 1, 2])
     #expect(rows[1].logit.maximumPlace == PairPlace(layer: 3, head: 5, query: 1, key: 1))
@@ -46,23 +51,23 @@ import Testing
   @Test func keysOfProbabilities() {
     let rows = Self.collected().totalTables.keyRows
     // 0 + 1/8 + 1/4; 1/8 + 1/8; 1/8.
-    #expect(rows.map(\.probability.sumOfMagnitudes) == [0.375, 0.25, 0.125])
+    #expect(rows.map(\.probability.sumOfMagnitudes) == numbers(0.375, 0.25, 0.125))
     // 0 + 1/8 − 1/4; −1/8 + 1/8; 1/8.
-    #expect(rows.map(\.probability.signedSum) == [-0.125, 0, 0.125])
-    #expect(rows.map(\.probability.maximum) == [0.25, 0.125, 0.125])
-    #expect(rows.map(\.attention) == [1.75, 1, 0.25])
-    #expect(rows.map(\.weightedProbability) == [0.125, 0.125, 0.125])
+    #expect(rows.map(\.probability.signedSum) == numbers(-0.125, 0, 0.125))
+    #expect(rows.map(\.probability.maximum) == numbers(0.25, 0.125, 0.125))
+    #expect(rows.map(\.attention) == numbers(1.75, 1, 0.25))
+    #expect(rows.map(\.weightedProbability) == numbers(0.125, 0.125, 0.125))
   }
 
   @Test func concentrationThreeWays() throws {
     let rows = Self.collected().totalTables.keyRows
-    #expect(rows.map(\.logitConcentration.share) == [6.0 / 22, 8.0 / 22, 8.0 / 22])
-    #expect(rows.map(\.logitConcentration.uniformShare) == [3.0 / 6, 2.0 / 6, 1.0 / 6])
+    #expect(rows.map(\.logitConcentration.share) == numbers(6.0 / 22, 8.0 / 22, 8.0 / 22))
+    #expect(rows.map(\.logitConcentration.uniformShare) == numbers(3.0 / 6, 2.0 / 6, 1.0 / 6))
     // Mean over the other keys' pairs: (8 + 8)/3; (6 + 8)/4; (6 + 8)/5.
-    #expect(rows.map(\.logitConcentration.ratioToOthers) == [2 / (16.0 / 3), 4 / 3.5, 8 / 2.8])
-    #expect(rows.map(\.logitConcentration.relativeChange) == [nil, nil, nil])
-    #expect(rows.map(\.probabilityConcentration.share) == [0.5, 0.25 / 0.75, 0.125 / 0.75])
-    #expect(rows.map(\.probabilityConcentration.relativeChange) == [0.375 / 1.75, 0.25, 0.5])
+    #expect(rows.map(\.logitConcentration.ratioToOthers) == numbers(2 / (16.0 / 3), 4 / 3.5, 8 / 2.8))
+    #expect(rows.map(\.logitConcentration.relativeChange) == numbers(nil, nil, nil))
+    #expect(rows.map(\.probabilityConcentration.share) == numbers(0.5, 0.25 / 0.75, 0.125 / 0.75))
+    #expect(rows.map(\.probabilityConcentration.relativeChange) == numbers(0.375 / 1.75, 0.25, 0.5))
     let totals = Self.collected().totals
     #expect(totals.concentration(in: .logit) == rows[0].logitConcentration)
     #expect(totals.concentration(in: .probability) == rows[0].probabilityConcentration)
@@ -78,7 +83,8 @@ import Testing
     #expect(totals.dWeighted == 0.375)
     #expect(totals.dUnweighted == 0.75)
     // 0.125/3 + 0/2 + 0.125/1.
-    #expect(totals.dSigned == 0.125 / 3 + 0.125)
+    let signed: Double = 0.125 / 3 + 0.125
+    #expect(totals.dSigned == signed)
     #expect(totals.sumAbsLogitDifference == 22)
     // (1 + 2 + 3)/3, over the scale of 1/2.
     #expect(totals.dLogit == 2)
@@ -94,12 +100,12 @@ import Testing
     #expect(lengths.map(\.length) == [1, 2, 3])
     #expect(lengths.map(\.totals.visiblePairs) == [1, 3, 6])
     // L = 2: key 0 seen by 2 queries, key 1 by 1: 0.125/2 + 0.125/1.
-    #expect(lengths.map(\.totals.dWeighted) == [0, 0.1875, 0.375])
-    #expect(lengths.map(\.totals.dUnweighted) == [0, 0.25, 0.75])
-    #expect(lengths.map(\.totals.dSigned) == [0, 0.1875, 0.125 / 3 + 0.125])
+    #expect(lengths.map(\.totals.dWeighted) == numbers(0, 0.1875, 0.375))
+    #expect(lengths.map(\.totals.dUnweighted) == numbers(0, 0.25, 0.75))
+    #expect(lengths.map(\.totals.dSigned) == numbers(0, 0.1875, 0.125 / 3 + 0.125))
     // 1/1; (1 + 2)/2; (1 + 2 + 3)/3.
-    #expect(lengths.map(\.totals.dLogit) == [1, 1.5, 2])
-    #expect(lengths.map(\.totals.sumAbsLogitDifference) == [1, 7, 22])
+    #expect(lengths.map(\.totals.dLogit) == numbers(1, 1.5, 2))
+    #expect(lengths.map(\.totals.sumAbsLogitDifference) == numbers(1, 7, 22))
     #expect(lengths.last?.totals == Self.collected().totals)
     #expect(lengths[1].totals.concentration(in: .logit)?.share == 3.0 / 7)
   }
@@ -109,11 +115,11 @@ import Testing
     #expect(rows.map(\.distance) == [0, 1, 2])
     #expect(rows.map(\.count) == [3, 2, 1])
     // Distance 0: 1, 4, −8; distance 1: −2, 4; distance 2: 3.
-    #expect(rows.map(\.logit.sumOfMagnitudes) == [13, 6, 3])
-    #expect(rows.map(\.logit.signedSum) == [-3, 2, 3])
-    #expect(rows.map(\.logit.maximum) == [8, 4, 3])
-    #expect(rows.map(\.logit.rootMeanSquare) == [27.0.squareRoot(), 10.0.squareRoot(), 3])
-    #expect(rows.map(\.probability.sumOfMagnitudes) == [0.25, 0.25, 0.25])
+    #expect(rows.map(\.logit.sumOfMagnitudes) == numbers(13, 6, 3))
+    #expect(rows.map(\.logit.signedSum) == numbers(-3, 2, 3))
+    #expect(rows.map(\.logit.maximum) == numbers(8, 4, 3))
+    #expect(rows.map(\.logit.rootMeanSquare) == numbers(root(27), root(10), 3))
+    #expect(rows.map(\.probability.sumOfMagnitudes) == numbers(0.25, 0.25, 0.25))
     #expect(rows[0].logit.maximumPlace == nil)
   }
 
@@ -140,7 +146,8 @@ import Testing
     #expect(collector.totals.probability.maximumPlace == PairPlace(layer: 3, head: 5, query: 2, key: 0))
     #expect(collector.layerTables.keyRows[0].count == 3)
     #expect(collector.totalTables.keyRows[0].count == 9)
-    #expect(collector.totalTables.keyRows[0].logit.sumOfMagnitudes == 6 + 12 + 6)
+    // 6 + 12 + 6.
+    #expect(collector.totalTables.keyRows[0].logit.sumOfMagnitudes == 24)
     #expect(collector.totalTables.keyRows[2].logit.maximumPlace?.head == 6)
   }
 
@@ -173,12 +180,13 @@ import Testing
     let rows = collector.totalTables.keyRows
     #expect(rows.map(\.logit.nonfiniteCount) == [1, 1, 0])
     #expect(rows.map(\.probability.nonfiniteCount) == [1, 1, 0])
-    #expect(rows.map(\.logit.mean) == [2, 4, 8])
+    #expect(rows.map(\.logit.mean) == numbers(2, 4, 8))
     #expect(rows[0].logit.signedMean == 2)
-    #expect(rows.map(\.attention) == [1.25, 0.5, 0.25])
+    #expect(rows.map(\.attention) == numbers(1.25, 0.5, 0.25))
     #expect(rows.map { $0.logit.maximumPlace?.query } == [2, 2, 2])
     // n_j counts every query that sees j: 0.25/3 + 0.125/2 + 0.125/1.
-    #expect(collector.totals.dWeighted == 0.25 / 3 + 0.0625 + 0.125)
+    let weighted: Double = 0.25 / 3 + 0.0625 + 0.125
+    #expect(collector.totals.dWeighted == weighted)
     #expect(collector.totals.dLogit == 4.0 / 3)
     #expect(collector.totals.logit.nonfiniteCount == 2)
     let distances = collector.totalTables.distanceRows
