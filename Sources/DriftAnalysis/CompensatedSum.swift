@@ -1,10 +1,11 @@
-// Sums that do not depend on how the work was cut into tiles: every sum of the analysis carries the rounding error that
-// its additions made. One sum as a value here; columns of sums, one for each key or distance, in SumColumn.swift.
+// Sums that do not depend on how the work was cut into tiles: every sum of the analysis carries the rounding
+// error that its additions made. One sum as a value here; columns of sums, one for each key or distance, in
+// SumColumn.swift.
 
 /// A running sum and what its roundings lost: Sum2 of [Ogita2005].
 ///
-/// ``value`` of n terms has a relative error of about 2⁻⁵³ + n²·2⁻¹⁰⁶·Σ|x|/|Σx|. Terms are finite; where the sum overflows,
-/// ``value`` is that infinity.
+/// ``value`` of n terms has a relative error of about 2⁻⁵³ + n²·2⁻¹⁰⁶·Σ|x|/|Σx|. Terms are finite; where the
+/// sum overflows, ``value`` is that infinity.
 public struct CompensatedSum: Sendable, Hashable {
   /// The sum in binary64 arithmetic.
   var sum = 0.0
@@ -36,7 +37,8 @@ public struct CompensatedSum: Sendable, Hashable {
   }
 }
 
-/// RN(a + b) and the exact rounding error of that sum [Knuth1997, §4.2.2, theorem B]; no condition on |a| and |b|.
+/// RN(a + b) and the exact rounding error of that sum [Knuth1997, §4.2.2, theorem B]; no condition on |a| and
+/// |b|.
 @inline(__always)
 func twoSum(_ a: Double, _ b: Double) -> (sum: Double, error: Double) {
   let sum = a + b

@@ -1,9 +1,11 @@
-// What is known about a set of differences, and the figures that follow from it: the common shape of a key's, a distance's,
-// a head's and a whole run's drift or error.
+// What is known about a set of differences, and the figures that follow from it: the common shape of a key's,
+// a distance's, a head's and a whole run's drift or error.
 
-/// Sums over a set of pairs of a difference δ (drift: δ = value(Δ₁) − value(Δ₂); error: δ = emulated − reference).
+/// Sums over a set of pairs of a difference δ (drift: δ = value(Δ₁) − value(Δ₂); error: δ = emulated −
+/// reference).
 ///
-/// All sums, means and maxima run over the pairs with finite δ. A figure that no pair defines is nil, never zero.
+/// All sums, means and maxima run over the pairs with finite δ. A figure that no pair defines is nil, never
+/// zero.
 public struct DifferenceSums: Sendable, Hashable {
   /// Visible pairs.
   public internal(set) var count = 0
@@ -17,8 +19,8 @@ public struct DifferenceSums: Sendable, Hashable {
   var square: CompensatedSum?
   /// max|δ|; nil without a finite δ.
   public internal(set) var maximum: Double?
-  /// The first pair, in the order of ``PairPlace``, at which |δ| is ``maximum``; nil also where places are not kept
-  /// (distances).
+  /// The first pair, in the order of ``PairPlace``, at which |δ| is ``maximum``; nil also where places are
+  /// not kept (distances).
   public internal(set) var maximumPlace: PairPlace?
 
   /// The sums over no pair.
@@ -61,8 +63,8 @@ public struct DifferenceSums: Sendable, Hashable {
     return (square.value / Double(finiteCount)).squareRoot()
   }
 
-  /// Takes in the pairs of another set. The first of equal maxima stays by place, whatever the order of the calls; the last
-  /// bits of the sums depend on that order.
+  /// Takes in the pairs of another set. The first of equal maxima stays by place, whatever the order of the
+  /// calls; the last bits of the sums depend on that order.
   public mutating func merge(_ other: DifferenceSums) {
     count += other.count
     nonfiniteCount += other.nonfiniteCount

@@ -1,4 +1,5 @@
-// One row of statistics of a difference for each key or each distance, as columns that the inner loops of SumColumn fill.
+// One row of statistics of a difference for each key or each distance, as columns that the inner loops of
+// SumColumn fill.
 
 /// Which statistics a table keeps besides Σ|δ| and max|δ|. Chosen once, outside the loops over pairs.
 struct Statistics: OptionSet {
@@ -62,7 +63,8 @@ final class DifferenceTable {
       ? slots : min(touched.lowerBound, slots.lowerBound)..<max(touched.upperBound, slots.upperBound)
   }
 
-  /// Adds the finite differences δ[k] of one query's row to slots first + k. Each slot's rows come in ascending order of place.
+  /// Adds the finite differences δ[k] of one query's row to slots first + k. Each slot's rows come in
+  /// ascending order of place.
   func add(_ differences: UnsafePointer<Double>, count n: Int, at first: Int, _ place: RowPlace) {
     touch(first..<first + n)
     magnitudes.addMagnitudes(differences, count: n, at: first)
@@ -76,7 +78,8 @@ final class DifferenceTable {
       }
       return
     }
-    // A new maximum is rare after the first rows: about one in i pairs of row i. Strips keep the branching loop short.
+    // A new maximum is rare after the first rows: about one in i pairs of row i. Strips keep the branching
+    // loop short.
     var start = 0
     while start < n {
       let end = min(start + 128, n)
@@ -113,11 +116,13 @@ final class DifferenceTable {
     }
   }
 
-  /// The statistics of one slot, of which `visible` pairs were seen; where places are kept, the slot is the key.
+  /// The statistics of one slot, of which `visible` pairs were seen; where places are kept, the slot is the
+  /// key.
   func sums(at slot: Int, visible: Int) -> DifferenceSums {
     let hasMaximum = maxima[slot] >= 0
     return DifferenceSums(
-      count: visible, nonfiniteCount: nonfiniteCounts[slot], magnitude: magnitudes[slot], signed: signed?[slot],
+      count: visible, nonfiniteCount: nonfiniteCounts[slot], magnitude: magnitudes[slot],
+      signed: signed?[slot],
       square: squares?[slot], maximum: hasMaximum ? maxima[slot] : nil,
       maximumPlace: hasMaximum ? places.map { RowPlace(word: $0[slot]).pair(withKey: slot) } : nil)
   }

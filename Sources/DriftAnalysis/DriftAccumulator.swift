@@ -1,9 +1,10 @@
-// Drift per key and per distance, from rows of logits and probabilities at two shifts. The same class serves a tile, a
-// head, a layer and the total; memory grows with tokens, never with their square.
+// Drift per key and per distance, from rows of logits and probabilities at two shifts. The same class serves
+// a tile, a head, a layer and the total; memory grows with tokens, never with their square.
 
 /// Accumulates δ = value(Δ₁) − value(Δ₂) over the visible pairs of one geometry.
 ///
-/// One thread at a time may use an accumulator; give each thread its own and hand it over when its tile is done.
+/// One thread at a time may use an accumulator; give each thread its own and hand it over when its tile is
+/// done.
 public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
   /// Positions and distances of the pairs.
   public let geometry: PairGeometry
@@ -42,8 +43,8 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
     distanceCounts.reset()
   }
 
-  /// Adds one query's pairs with a contiguous range of visible keys. A query whose mask leaves several ranges takes several
-  /// calls; a pair is added once. Queries come in ascending order.
+  /// Adds one query's pairs with a contiguous range of visible keys. A query whose mask leaves several ranges
+  /// takes several calls; a pair is added once. Queries come in ascending order.
   ///
   /// - Parameters:
   ///   - query: index in the file, within the queries of ``reset(layer:head:queries:)``.
@@ -59,11 +60,13 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
     precondition(logits.0.count == keys.count && logits.1.count == keys.count)
     precondition(probabilities.0.count == keys.count && probabilities.1.count == keys.count)
     guard !keys.isEmpty, let firstLogits = logits.0.baseAddress, let secondLogits = logits.1.baseAddress,
-      let firstProbabilities = probabilities.0.baseAddress, let secondProbabilities = probabilities.1.baseAddress
+      let firstProbabilities = probabilities.0.baseAddress,
+      let secondProbabilities = probabilities.1.baseAddress
     else { return }
     let place = RowPlace(layer: span.layer, head: span.head, query: query)
     keyCounts.add(keys)
-    geometry.forEachRun(query: query, keys: keys) { _, count, slot in distanceCounts.add(slot..<slot + count) }
+    geometry.forEachRun(query: query, keys: keys) { _, count, slot in distanceCounts.add(slot..<slot + count)
+    }
     forEachBlock(of: keys) { block, offset in
       add(
         firstLogits + offset, secondLogits + offset, query: query, keys: block, to: logitKeys, logitDistances,
@@ -125,11 +128,12 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
       span.queries.upperBound == geometry.queryCount(ofPrefix: length),
       "the prefix of \(length) tokens ends at query \(geometry.queryCount(ofPrefix: length)), not at "
         + "\(span.queries.upperBound); cut the tiles there")
-    return LengthDrift(length: length, totals: totals(keys: min(max(length, 0), geometry.keyTokens), scale: scale))
+    return LengthDrift(
+      length: length, totals: totals(keys: min(max(length, 0), geometry.keyTokens), scale: scale))
   }
 
-  /// The totals of a head over all that was appended. Layers and totals of several heads come from ``DriftTotals/merge(_:)``,
-  /// because n_j is a weight within a head.
+  /// The totals of a head over all that was appended. Layers and totals of several heads come from
+  /// ``DriftTotals/merge(_:)``, because n_j is a weight within a head.
   public func totals(scale: Double) -> DriftTotals { totals(keys: geometry.keyTokens, scale: scale) }
 
   private func totals(keys: Int, scale: Double) -> DriftTotals {
@@ -171,7 +175,8 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
         key: key, logit: logit, probability: probability,
         attention: probability.finiteCount > 0 ? attention.value : nil,
         logitConcentration: Concentration(of: logit, among: logitTotal, attention: nil),
-        probabilityConcentration: Concentration(of: probability, among: probabilityTotal, attention: attention))
+        probabilityConcentration: Concentration(
+          of: probability, among: probabilityTotal, attention: attention))
     }
   }
 
@@ -180,7 +185,8 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
     let counts = distanceCounts.values
     return counts.indices.reversed().filter { counts[$0] > 0 }.map { slot in
       DistanceDrift(
-        distance: geometry.distance(ofSlot: slot), logit: logitDistances.sums(at: slot, visible: counts[slot]),
+        distance: geometry.distance(ofSlot: slot),
+        logit: logitDistances.sums(at: slot, visible: counts[slot]),
         probability: probabilityDistances.sums(at: slot, visible: counts[slot]))
     }
   }

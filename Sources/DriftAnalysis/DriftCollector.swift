@@ -2,8 +2,9 @@
 
 /// Collects the tiles of one comparison (a recipe and two shifts) into heads, layers and a total.
 ///
-/// For each head in ascending order of layer and head: ``beginHead(layer:head:)``, ``append(_:)`` for each tile in ascending
-/// query order, ``finishHead()``. Tiles come from ``PairGeometry/tiles(ofAtMost:lengths:)`` with the same lengths.
+/// For each head in ascending order of layer and head: ``beginHead(layer:head:)``, ``append(_:)`` for each
+/// tile in ascending query order, ``finishHead()``. Tiles come from ``PairGeometry/tiles(ofAtMost:lengths:)``
+/// with the same lengths.
 public final class DriftCollector {
   /// Positions and distances of the pairs.
   public let geometry: PairGeometry
@@ -77,7 +78,8 @@ public final class DriftCollector {
     return row
   }
 
-  /// Closes every prefix that ends at the given number of queries. A tile that reached beyond the end of a prefix is refused.
+  /// Closes every prefix that ends at the given number of queries. A tile that reached beyond the end of a
+  /// prefix is refused.
   private func closePrefixes(at queries: Int) {
     while headLengths.count < lengths.count {
       let length = lengths[headLengths.count]

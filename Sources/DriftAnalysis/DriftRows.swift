@@ -17,7 +17,8 @@ public struct KeyDrift: Sendable, Hashable {
 
   /// Visible pairs: queries that see the key, counted in every head.
   public var count: Int { logit.count }
-  /// n_j = 1 / count; nil where no query sees the key. Only in the row of a single head is this the weight of `d_weighted`.
+  /// n_j = 1 / count; nil where no query sees the key. Only in the row of a single head is this the weight of
+  /// `d_weighted`.
   public var weight: Double? { count > 0 ? 1 / Double(count) : nil }
   /// n_j Σᵢ|δA_ij|; in the row of a single head, the key's part of `d_weighted`.
   public var weightedProbability: Double? {

@@ -1,5 +1,5 @@
-// The drift of a head, a layer, a prefix or a whole run in a few numbers. Totals of heads add up to totals of layers
-// without the tables they came from.
+// The drift of a head, a layer, a prefix or a whole run in a few numbers. Totals of heads add up to totals of
+// layers without the tables they came from.
 
 /// What is kept of one key beside the totals: enough for its concentration and for the five-key fraction.
 public struct TrackedKey: Sendable, Hashable {
@@ -21,7 +21,8 @@ public struct Concentration: Sendable, Hashable {
   public let share: Double?
   /// Visible pairs of the key / all visible pairs: the share if drift fell on all pairs alike.
   public let uniformShare: Double?
-  /// The key's mean |δ| / the mean |δ| over all pairs of the other keys; nil where a mean is missing or the divisor zero.
+  /// The key's mean |δ| / the mean |δ| over all pairs of the other keys; nil where a mean is missing or the
+  /// divisor zero.
   public let ratioToOthers: Double?
   /// Σᵢ|δA_ij| / Σᵢ A_ij(Δ₁), in probability space only; nil where the divisor is zero.
   public let relativeChange: Double?
@@ -36,7 +37,8 @@ public struct Concentration: Sendable, Hashable {
     let others = all.finiteCount - key.finiteCount
     var rest = all.magnitude
     rest.add(CompensatedSum(sum: -key.magnitude.sum, compensation: -key.magnitude.compensation))
-    // Where the others' sum is exactly zero the subtraction may leave a few ulps of the key's own sum on either side.
+    // Where the others' sum is exactly zero the subtraction may leave a few ulps of the key's own sum on
+    // either side.
     let restSum = abs(rest.value) <= all.magnitude.value * 0x1p-80 ? 0 : rest.value
     ratioToOthers = Self.quotient(key.mean, others > 0 ? restSum / Double(others) : nil)
     relativeChange = attention.flatMap { Self.quotient(key.sumOfMagnitudes, $0.value) }
@@ -50,8 +52,8 @@ public struct Concentration: Sendable, Hashable {
 
 /// Drift over the pairs of a head, or of several heads. δ = value(Δ₁) − value(Δ₂).
 ///
-/// All sums run over finite δ; n_j = 1 / (queries that see key j in a head) counts every query that sees it. A metric without
-/// a finite δ in its space is nil, never zero.
+/// All sums run over finite δ; n_j = 1 / (queries that see key j in a head) counts every query that sees it.
+/// A metric without a finite δ in its space is nil, never zero.
 public struct DriftTotals: Sendable, Hashable {
   /// δ of logits over all visible pairs.
   public internal(set) var logit = DifferenceSums()
@@ -107,15 +109,16 @@ public struct DriftTotals: Sendable, Hashable {
     }
   }
 
-  /// Key 0's mean |δ| over the sum of the means of keys {0, 1, 2, 8, 64}; nil where one of them is beyond the tokens or has
-  /// no finite δ, and where the sum is zero.
+  /// Key 0's mean |δ| over the sum of the means of keys {0, 1, 2, 8, 64}; nil where one of them is beyond the
+  /// tokens or has no finite δ, and where the sum is zero.
   public func fiveKeyFraction(in space: ValueSpace) -> Double? {
     let means = Self.fiveKeys.compactMap { tracked($0)?.sums(in: space).mean }
     guard means.count == Self.fiveKeys.count else { return nil }
     return Concentration.quotient(means[0], means.reduce(0, +))
   }
 
-  /// Takes in the totals of other heads. Call in ascending order of layer and head: the order decides the last bits.
+  /// Takes in the totals of other heads. Call in ascending order of layer and head: the order decides the
+  /// last bits.
   public mutating func merge(_ other: DriftTotals) {
     logit.merge(other.logit)
     probability.merge(other.probability)

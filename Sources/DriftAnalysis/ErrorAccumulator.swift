@@ -1,5 +1,6 @@
-// Error against the reference per key, per distance and in total, from rows of emulated and reference values. Built like
-// DriftAccumulator; sums that are kept neither per key nor per distance are spread over lanes (RowBlocks.swift).
+// Error against the reference per key, per distance and in total, from rows of emulated and reference values.
+// Built like DriftAccumulator; sums that are kept neither per key nor per distance are spread over lanes
+// (RowBlocks.swift).
 
 import FloatingPointFormats
 
@@ -48,7 +49,8 @@ private final class SpaceError {
     return later.value > first.value ? later : first
   }
 
-  /// Adds the lanes of a run of pairs with finite errors. `lane` is the run's start in its block, `key` its first key.
+  /// Adds the lanes of a run of pairs with finite errors. `lane` is the run's start in its block, `key` its
+  /// first key.
   func addLanes(
     errors: UnsafePointer<Double>, emulated: UnsafePointer<Double>, references: UnsafePointer<Double>,
     count n: Int, lane: Int, key: Int, _ place: RowPlace, scratch: UnsafeMutablePointer<Double>
@@ -76,7 +78,8 @@ private final class SpaceError {
     }
   }
 
-  /// Raises a maximum to the first greatest of x. A pass that finds nothing greater is all that most rows cost.
+  /// Raises a maximum to the first greatest of x. A pass that finds nothing greater is all that most rows
+  /// cost.
   @inline(__always)
   private func raise(
     _ worst: inout WorstPair?, _ x: UnsafePointer<Double>, count n: Int, key: Int, _ place: RowPlace,
@@ -115,7 +118,8 @@ private final class SpaceError {
 
 /// Accumulates e = emulated − reference over the visible pairs of one geometry.
 ///
-/// One thread at a time may use an accumulator; give each thread its own and hand it over when its tile is done.
+/// One thread at a time may use an accumulator; give each thread its own and hand it over when its tile is
+/// done.
 public final class ErrorAccumulator: PairAccumulator, @unchecked Sendable {
   /// Positions and distances of the pairs.
   public let geometry: PairGeometry
@@ -150,8 +154,9 @@ public final class ErrorAccumulator: PairAccumulator, @unchecked Sendable {
     distanceCounts.reset()
   }
 
-  /// Adds one query's pairs with a contiguous range of visible keys; as ``DriftAccumulator/add(query:keys:logits:probabilities:)``,
-  /// with the emulated values first and the reference's second, each [keys.count].
+  /// Adds one query's pairs with a contiguous range of visible keys; as
+  /// ``DriftAccumulator/add(query:keys:logits:probabilities:)``, with the emulated values first and the
+  /// reference's second, each [keys.count].
   public func add(
     query: Int, keys: Range<Int>,
     logits: (emulated: UnsafeBufferPointer<Double>, reference: UnsafeBufferPointer<Double>),
@@ -168,11 +173,13 @@ public final class ErrorAccumulator: PairAccumulator, @unchecked Sendable {
     else { return }
     let place = RowPlace(layer: span.layer, head: span.head, query: query)
     keyCounts.add(keys)
-    geometry.forEachRun(query: query, keys: keys) { _, count, slot in distanceCounts.add(slot..<slot + count) }
+    geometry.forEachRun(query: query, keys: keys) { _, count, slot in distanceCounts.add(slot..<slot + count)
+    }
     forEachBlock(of: keys) { block, offset in
       add(logitValues + offset, logitReferences + offset, query: query, keys: block, to: logit, place)
       add(
-        probabilityValues + offset, probabilityReferences + offset, query: query, keys: block, to: probability,
+        probabilityValues + offset, probabilityReferences + offset, query: query, keys: block,
+        to: probability,
         place)
     }
   }

@@ -1,4 +1,5 @@
-// Error of a whole run against the reference: what the driver feeds with finished tiles, and what the tables are read from.
+// Error of a whole run against the reference: what the driver feeds with finished tiles, and what the tables
+// are read from.
 
 import FloatingPointFormats
 

@@ -11,7 +11,8 @@ public struct WorstPair: Sendable, Hashable {
 /// Error e = emulated − reference over a set of pairs, in one space.
 ///
 /// Pairs whose e is not finite (NaN or infinity on either side, or overflow of the difference) are counted in
-/// ``DifferenceSums/nonfiniteCount`` and enter nothing else. A figure that no pair defines is nil, never zero.
+/// ``DifferenceSums/nonfiniteCount`` and enter nothing else. A figure that no pair defines is nil, never
+/// zero.
 public struct ErrorSums: Sendable, Hashable {
   /// Absolute error: count, mean |e|, maximum and where, root mean square.
   public internal(set) var absolute = DifferenceSums()
@@ -54,7 +55,8 @@ public struct ErrorSums: Sendable, Hashable {
     return Concentration.quotient(square.value, referenceSquares.value)
   }
 
-  /// Σ emulated·reference / √(Σ emulated² · Σ reference²), held within −1…1; nil where a sum of squares is zero.
+  /// Σ emulated·reference / √(Σ emulated² · Σ reference²), held within −1…1; nil where a sum of squares is
+  /// zero.
   public var cosine: Double? {
     let (a, b) = (emulatedSquares.value, referenceSquares.value)
     guard absolute.finiteCount > 0, a != 0, b != 0 else { return nil }

@@ -1,10 +1,11 @@
-// The fixed order in which partial results meet: tiles in ascending query order into a head, heads into a layer, layers into
-// the total. Which thread worked on a tile, and when it finished, never shows in the result.
+// The fixed order in which partial results meet: tiles in ascending query order into a head, heads into a
+// layer, layers into the total. Which thread worked on a tile, and when it finished, never shows in the
+// result.
 
 /// Accumulates statistics over the visible pairs of one geometry.
 ///
-/// Use by one thread at a time: a tile's accumulator belongs to the thread that works on the tile, and is then handed to the
-/// thread that merges.
+/// Use by one thread at a time: a tile's accumulator belongs to the thread that works on the tile, and is
+/// then handed to the thread that merges.
 protocol PairAccumulator: AnyObject {
   init(like other: Self)
   /// Forgets everything; the next rows are queries `queries` of a head.

@@ -1,5 +1,5 @@
-// Where a pair of a query and a key stands: in the file, in position, and in the order in which pairs are visited. What is
-// the same for all heads and all recipes of a comparison is worked out once, here.
+// Where a pair of a query and a key stands: in the file, in position, and in the order in which pairs are
+// visited. What is the same for all heads and all recipes of a comparison is worked out once, here.
 
 /// Whether a figure is about attention logits or about attention probabilities.
 public enum ValueSpace: String, Sendable, Hashable, CaseIterable {
@@ -9,7 +9,8 @@ public enum ValueSpace: String, Sendable, Hashable, CaseIterable {
   case probability
 }
 
-/// The coordinates of one (query, key) pair. The order is that in which pairs are visited: layer, head, query, key.
+/// The coordinates of one (query, key) pair. The order is that in which pairs are visited: layer, head,
+/// query, key.
 public struct PairPlace: Sendable, Hashable, Comparable {
   /// The layer's number.
   public var layer: Int
@@ -34,7 +35,8 @@ public struct PairPlace: Sendable, Hashable, Comparable {
   }
 }
 
-/// Layer, head and query of a pair in one word that sorts as they do, so that tables of maxima keep one array for it.
+/// Layer, head and query of a pair in one word that sorts as they do, so that tables of maxima keep one array
+/// for it.
 struct RowPlace: Sendable, Hashable {
   let word: Int64
 
@@ -88,7 +90,8 @@ public struct PairGeometry: Sendable {
   public var queryTokens: Int { queryPositions.count }
   /// Number of keys.
   public var keyTokens: Int { keyPositions.count }
-  /// keyTokens − queryTokens: what is added to a query's index to give its token index (aligned at the last token).
+  /// keyTokens − queryTokens: what is added to a query's index to give its token index (aligned at the last
+  /// token).
   public var queryOffset: Int { keyTokens - queryTokens }
 
   /// A geometry for a mask whose visible pairs all have distances in `distances`.
@@ -109,8 +112,8 @@ public struct PairGeometry: Sendable {
     runEnds = ends
   }
 
-  /// A geometry for the causal mask (query i sees the keys with token index ≤ i + queryOffset) or any part of it: distances
-  /// from the least to the greatest of its pairs, 0…0 where there is none.
+  /// A geometry for the causal mask (query i sees the keys with token index ≤ i + queryOffset) or any part of
+  /// it: distances from the least to the greatest of its pairs, 0…0 where there is none.
   ///
   /// - Throws: ``AnalysisError/distanceRangeTooWide(_:limit:)``.
   public init(causalQueryPositions queryPositions: [Int], keyPositions: [Int]) throws {
@@ -153,13 +156,14 @@ public struct PairGeometry: Sendable {
     return tiles
   }
 
-  /// Rows of a table of distances. They run from the greatest distance to the least, so that they ascend with the keys.
+  /// Rows of a table of distances. They run from the greatest distance to the least, so that they ascend with
+  /// the keys.
   var slotCount: Int { distances.upperBound - distances.lowerBound + 1 }
 
   func distance(ofSlot slot: Int) -> Int { distances.upperBound - slot }
 
-  /// Calls `body` with the first key, the number of keys and the first slot of each part of `keys` whose slots ascend in
-  /// steps of one as seen from `query`.
+  /// Calls `body` with the first key, the number of keys and the first slot of each part of `keys` whose
+  /// slots ascend in steps of one as seen from `query`.
   @inline(__always)
   func forEachRun(query: Int, keys: Range<Int>, _ body: (_ key: Int, _ count: Int, _ slot: Int) -> Void) {
     let base = distances.upperBound - queryPositions[query]

@@ -1,8 +1,8 @@
-// A row of a tile is worked off in blocks whose scratch stays in the nearest cache, and a block in runs without NaN and
-// infinity, so that the loops of SumColumn need no test for them.
+// A row of a tile is worked off in blocks whose scratch stays in the nearest cache, and a block in runs
+// without NaN and infinity, so that the loops of SumColumn need no test for them.
 
-/// Pairs per block. Also the number of lanes of a sum that is kept neither per key nor per distance: a lane is the place in
-/// the block, on every machine, because the lanes decide the last bits.
+/// Pairs per block. Also the number of lanes of a sum that is kept neither per key nor per distance: a lane
+/// is the place in the block, on every machine, because the lanes decide the last bits.
 let blockSize = 512
 
 /// Scratch for one block of doubles. Owned by one accumulator.
@@ -28,8 +28,8 @@ func forEachBlock(of keys: Range<Int>, _ body: (_ block: Range<Int>, _ offset: I
   }
 }
 
-/// The same 64 bits as another type. `Double.bitPattern` may stay a call into the standard library, and a loop with a call
-/// is not vectorised.
+/// The same 64 bits as another type. `Double.bitPattern` may stay a call into the standard library, and a
+/// loop with a call is not vectorised.
 @inline(__always)
 func reinterpret<From, To>(_ x: From, as type: To.Type) -> To { unsafeBitCast(x, to: type) }
 
@@ -51,7 +51,8 @@ func subtract(
 /// Cuts 0..<n into maximal runs of finite values and single values that are not finite.
 @inline(__always)
 func forEachFiniteRun(
-  _ x: UnsafePointer<Double>, count n: Int, allFinite: Bool, run: (Range<Int>) -> Void, nonfinite: (Int) -> Void
+  _ x: UnsafePointer<Double>, count n: Int, allFinite: Bool, run: (Range<Int>) -> Void,
+  nonfinite: (Int) -> Void
 ) {
   if allFinite {
     run(0..<n)

@@ -9,8 +9,9 @@ public enum ShareBound: Sendable, Hashable, CustomStringConvertible {
 
   /// The bound on a single key's share Σᵢ|δA_ij| / Σ_ij|δA_ij| in probability space.
   ///
-  /// Rows of A sum to 1, so Σ_j δA_ij = 0 and |δA_ij| = |Σ_{k≠j} δA_ik| ≤ Σ_{k≠j} |δA_ik|: each key has at most half of its
-  /// row. Rounded probabilities need not sum to 1, and weights n_j differ within a row: there is no bound.
+  /// Rows of A sum to 1, so Σ_j δA_ij = 0 and |δA_ij| = |Σ_{k≠j} δA_ik| ≤ Σ_{k≠j} |δA_ik|: each key has at
+  /// most half of its row. Rounded probabilities need not sum to 1, and weights n_j differ within a row:
+  /// there is no bound.
   public init(probabilitiesAreRounded: Bool, isWeighted: Bool = false) {
     self = probabilitiesAreRounded || isWeighted ? .none : .half
   }

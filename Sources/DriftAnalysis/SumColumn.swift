@@ -1,7 +1,7 @@
-// The inner loops of the analysis. A column holds one compensated sum for each key (or distance, or lane) as two parallel
-// arrays, so that adding a row of a tile is an elementwise loop with no dependency from pair to pair: the compiler
-// vectorises it without changing a bit of the result. One loop for each statistic, because a loop over more arrays needs
-// more run-time overlap checks than the vectoriser accepts.
+// The inner loops of the analysis. A column holds one compensated sum for each key (or distance, or lane) as
+// two parallel arrays, so that adding a row of a tile is an elementwise loop with no dependency from pair to
+// pair: the compiler vectorises it without changing a bit of the result. One loop for each statistic, because
+// a loop over more arrays needs more run-time overlap checks than the vectoriser accepts.
 
 /// `count` compensated sums, indexed by slot. Not safe to use from two threads at once.
 final class SumColumn {

@@ -1,5 +1,6 @@
-// Unit in the last place of the reference, fast enough for every pair: the power of two is taken from the bits of the
-// reference instead of being computed. FloatingPointFormat.unitInLastPlace(at:) stays the definition.
+// Unit in the last place of the reference, fast enough for every pair: the power of two is taken from the
+// bits of the reference instead of being computed. FloatingPointFormat.unitInLastPlace(at:) stays the
+// definition.
 
 import FloatingPointFormats
 
@@ -10,7 +11,8 @@ struct UlpScale {
   private let largest: Double
   /// 2^emin.
   private let smallestNormal: Double
-  /// Bits of 2^(−u) for the least u = e − p + 1 plus the exponent bits of 2^e, e the exponent of the reference.
+  /// Bits of 2^(−u) for the least u = e − p + 1 plus the exponent bits of 2^e, e the exponent of the
+  /// reference.
   private let inverseBase: UInt64
   /// Whether every ulp of the format and its reciprocal are normal binary64 numbers.
   let isFast: Bool

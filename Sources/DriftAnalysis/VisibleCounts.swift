@@ -1,5 +1,5 @@
-// How many pairs fell on each key or distance. Rows are contiguous ranges, so that counting one costs two additions, not
-// one for each pair.
+// How many pairs fell on each key or distance. Rows are contiguous ranges, so that counting one costs two
+// additions, not one for each pair.
 
 /// Counts per slot, kept as their first differences.
 struct VisibleCounts {

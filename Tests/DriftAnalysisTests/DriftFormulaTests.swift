@@ -25,7 +25,9 @@ private func numbers(_ values: Double?...) -> [Double?] { values }
       [[1, .nan, .nan], [0.375, 0.625, .nan], [0.5, 0.375, 0.125]]
     ))
 
-  static func collected(_ heads: [HeadValues] = [square], lengths: [Int] = [], tileSize: Int = 1) -> DriftCollector {
+  static func collected(_ heads: [HeadValues] = [square], lengths: [Int] = [], tileSize: Int = 1)
+    -> DriftCollector
+  {
     collectDrift(
       sequentialGeometry(queries: 3, keys: 3), heads, lengths: lengths, scale: 0.5, tileSize: tileSize)
   }

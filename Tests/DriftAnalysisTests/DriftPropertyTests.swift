@@ -2,7 +2,8 @@ import Testing
 
 @testable import DriftAnalysis
 
-/// Drift of random heads against plain arrays and plain loops over all pairs, and what must not depend on the tiling.
+/// Drift of random heads against plain arrays and plain loops over all pairs, and what must not depend on the
+/// tiling.
 @Suite struct DriftPropertyTests {
   static let queries = 40
   static let keys = 70
@@ -14,7 +15,8 @@ import Testing
 
   static let heads = [(0, 0), (0, 1), (2, 0)].enumerated().map { index, place in
     randomHead(
-      layer: place.0, head: place.1, queries: queries, keys: keys, seed: UInt64(index + 1), isVisible: isVisible)
+      layer: place.0, head: place.1, queries: queries, keys: keys, seed: UInt64(index + 1),
+      isVisible: isVisible)
   }
   static let lengths = [16, 32, 64, 70]
 
@@ -134,7 +136,8 @@ import Testing
     }
   }
 
-  /// Tiles made by concurrent tasks, in whatever order they finish, and merged by index: the same bytes as one thread.
+  /// Tiles made by concurrent tasks, in whatever order they finish, and merged by index: the same bytes as
+  /// one thread.
   @Test func theOrderOfTasksIsNotSeenInTheResult() async throws {
     let serial = try Self.collected(tileSize: 3)
     let geometry = serial.geometry
@@ -165,7 +168,8 @@ import Testing
     let first = (0..<keys).map { $0 % 97 == 13 || $0 == blockSize ? Double.nan : numbers.next() }
     let zeros = Array(repeating: 0.0, count: keys)
     let rows = collectDrift(
-      sequentialGeometry(queries: 1, keys: keys), [HeadValues(logits: ([first], [zeros]), probabilities: ([zeros], [first]))]
+      sequentialGeometry(queries: 1, keys: keys),
+      [HeadValues(logits: ([first], [zeros]), probabilities: ([zeros], [first]))]
     ).totalTables
     for row in rows.keyRows {
       let value = first[row.key]

@@ -12,7 +12,9 @@ import Testing
     layer: 1, head: 2, logits: ([[3, 0], [-1, 0.5]], [[2, 0], [-4, 0]]),
     probabilities: ([[1, 0], [0.25, 0.75]], [[1, 0], [0.5, 0.5]]))
 
-  static func collected(_ values: HeadValues = values, _ format: FloatingPointFormat? = .bf16) -> ErrorCollector {
+  static func collected(_ values: HeadValues = values, _ format: FloatingPointFormat? = .bf16)
+    -> ErrorCollector
+  {
     collectError(sequentialGeometry(queries: 2, keys: 2), [values], ulpFormat: format, tileSize: 1)
   }
 
@@ -144,7 +146,9 @@ import Testing
     let scale = UlpScale(format)
     let largest = format.double(of: format.largestFiniteEncoding(isNegative: false))
     let smallest = format.double(of: 1)
-    var references = [0, -0.0, largest, largest.nextUp, -largest, smallest, smallest.nextDown, -smallest.nextUp]
+    var references = [
+      0, -0.0, largest, largest.nextUp, -largest, smallest, smallest.nextDown, -smallest.nextUp,
+    ]
     references += [0x1p-1022, 0x1p-1074, 1, 1.0.nextDown, Double.greatestFiniteMagnitude]
     for exponent in stride(from: format.minimumExponent - 60, through: format.maximumExponent + 2, by: 7) {
       guard (-1074...1023).contains(exponent) else { continue }

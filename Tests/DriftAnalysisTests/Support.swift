@@ -111,7 +111,8 @@ func collectError(
       let tile = ErrorAccumulator(geometry, ulpFormat: ulpFormat)
       tile.reset(layer: values.layer, head: values.head, queries: queriesOfTile)
       for query in queriesOfTile {
-        forEachVisibleRange(keys: keys, isVisible: { causal(query, $0, queries: queries, keys: keys) }) { range in
+        forEachVisibleRange(keys: keys, isVisible: { causal(query, $0, queries: queries, keys: keys) }) {
+          range in
           withRows(values, query, range) { logits, probabilities in
             tile.add(query: query, keys: range, logits: logits, probabilities: probabilities)
           }
@@ -124,7 +125,8 @@ func collectError(
   return collector
 }
 
-/// Random values of a head: logits, and rows of softmax of them over the visible keys, for two runs that differ slightly.
+/// Random values of a head: logits, and rows of softmax of them over the visible keys, for two runs that
+/// differ slightly.
 func randomHead(
   layer: Int, head: Int, queries: Int, keys: Int, seed: UInt64, isVisible: (Int, Int) -> Bool
 ) -> HeadValues {
