@@ -99,6 +99,26 @@ import Testing
     #expect(sums.normalizedMeanSquare == nil && sums.cosine == nil)
   }
 
+  /// A zero reference has no relative error, not the relative error zero; a reference above the range no ulps.
+  @Test func referencesWithoutRelativeErrorOrUlps() {
+    var values = Self.values
+    values.logits = ([[600, 0], [1, 2]], [[500, 0], [0, -0.0]])
+    let sums = Self.collected(values, .fp8E4M3FN).totals(in: .logit)
+    // Only 500 has a relative error, only the zeros have ulps (2^−9).
+    #expect(sums.worstRelative?.place.query == 0)
+    #expect(sums.meanRelative == 0.2)
+    #expect(sums.worstUlps?.place == PairPlace(layer: 1, head: 2, query: 1, key: 1))
+    #expect(sums.maximumUlps == 1024)
+    #expect(sums.meanUlps == 768)
+    values.logits.1[0][0] = 0
+    let zeros = Self.collected(values).totals(in: .logit)
+    #expect(zeros.zeroReferenceCount == 3)
+    #expect(zeros.maximumRelative == nil && zeros.meanRelative == nil && zeros.minimumCorrectBits == nil)
+    #expect(zeros.normalizedMeanSquare == nil && zeros.cosine == nil)
+    values.logits.1 = [[500, 500], [-500, 449]]
+    #expect(Self.collected(values, .fp8E4M3FN).totals(in: .logit).maximumUlps == nil)
+  }
+
   /// Layers restart, the total goes on; equal vectors have cosine 1.
   @Test func layersAndHeads() {
     var heads = [Self.values, Self.values, Self.values]
