@@ -25,6 +25,12 @@ let package = Package(
         .copy("Resources/smollm2-135m-layers-7-22.safetensors"), .copy("Resources/ORIGIN.md"),
       ]),
     .testTarget(name: "TensorIOTests", dependencies: ["TensorIO", "FloatingPointFormats"]),
+    // Metrics of drift and of error against the reference, accumulated tile by tile.
+    .target(
+      name: "DriftAnalysis", dependencies: ["FloatingPointFormats"],
+      // squareRoot() may become a call of sqrt, and nothing here imports the C library.
+      linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
+    .testTarget(name: "DriftAnalysisTests", dependencies: ["DriftAnalysis", "FloatingPointFormats"]),
 
     // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.
     .systemLibrary(
