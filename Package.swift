@@ -27,10 +27,18 @@ let package = Package(
     .testTarget(name: "TensorIOTests", dependencies: ["TensorIO", "FloatingPointFormats"]),
     // Metrics of drift and of error against the reference, accumulated tile by tile.
     .target(
-      name: "DriftAnalysis", dependencies: ["FloatingPointFormats"],
+      name: "DriftAnalysis",
+      dependencies: [
+        "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention", "TensorIO",
+      ],
       // squareRoot() may become a call of sqrt, and nothing here imports the C library.
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
-    .testTarget(name: "DriftAnalysisTests", dependencies: ["DriftAnalysis", "FloatingPointFormats"]),
+    .testTarget(
+      name: "DriftAnalysisTests",
+      dependencies: [
+        "DriftAnalysis", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
+        "TensorIO",
+      ]),
 
     // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.
     .systemLibrary(

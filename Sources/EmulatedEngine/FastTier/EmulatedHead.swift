@@ -17,12 +17,14 @@ public final class EmulatedKeys: Sendable {
   public init(
     _ input: InputMatrix, emulation: Emulation, table: RotaryTable, layer: Int, head: Int
   ) throws {
-    matrix = try emulation.rotatedMatrix(
+    let rotated = try emulation.rotatedMatrix(
       input, table: table, firstRow: 0, side: .key, layer: layer, head: head)
-    if case .numbers(let values) = matrix, emulation.usesBinary32Kernel {
+    if case .numbers(let values) = rotated, emulation.usesBinary32Kernel {
       blocks = KeyBlocks(values, channels: emulation.embedding.headSize)
+      matrix = .packed
     } else {
       blocks = nil
+      matrix = rotated
     }
     certified = CertifiedDot(emulation: emulation, table: table, keys: input.values)
   }
@@ -52,12 +54,14 @@ public final class EmulatedHead: Sendable {
     self.firstRow = firstRow
     self.layer = layer
     self.head = head
-    queries = try emulation.rotatedMatrix(
+    let rotated = try emulation.rotatedMatrix(
       input, table: table, firstRow: firstRow, side: .query, layer: layer, head: head)
-    if case .numbers(let values) = queries, keys.blocks != nil {
+    if case .numbers(let values) = rotated, keys.blocks != nil {
       singleQueries = values.map { Float($0) }
+      queries = .packed
     } else {
       singleQueries = []
+      queries = rotated
     }
     let chain = emulation.recipe.dot.rounding
     dotArithmetic = chain.isExact ? nil : ScalarArithmetic(chain)
@@ -131,6 +135,7 @@ public final class EmulatedHead: Sendable {
     switch matrix {
     case .numbers(let values): return values[token * size..<(token + 1) * size].map(StageValue.number)
     case .values(let rows): return rows[token]
+    case .packed: preconditionFailure("packed vectors go through their kernel")
     case .unrotated(let values):
       // Only vectors with a NaN or an infinity come here; the plain tier gives them IEEE 754's results.
       guard let certified = keys.certified else { preconditionFailure("unrotated vectors have exact angles") }

@@ -47,6 +47,8 @@ enum RotatedMatrix: Sendable {
   case values([[StageValue]])
   /// Not rotated: the certified tier does that.
   case unrotated([Double])
+  /// Rotated, and kept only in the binary32 form that a kernel reads.
+  case packed
 }
 
 extension Emulation {

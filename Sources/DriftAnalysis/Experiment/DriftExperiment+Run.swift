@@ -1,0 +1,368 @@
+// The run: for every pair of shifts, head by head, tiles of queries on several threads, merged in the order of tiles. Nothing
+// here holds a value for every pair; memory grows with tokens.
+
+import Dispatch
+import EmulatedEngine
+import FloatingPointFormats
+import ReferenceEngine
+import RotaryAttention
+import TensorIO
+
+extension DriftExperiment {
+  /// Queries of a tile. Part of the result's last bits, so it depends on nothing.
+  static let tileSize = 32
+
+  /// Measures everything.
+  ///
+  /// - Parameters:
+  ///   - threads: how many tiles are worked on at a time; no byte of the result depends on it.
+  ///   - progress: called with the number of pairs that were worked through since the last call.
+  /// - Throws: ``TensorFileError``, ``UndecidedRounding``, ``AnalysisError``.
+  public func run(threads: Int, progress: @Sendable (Int) -> Void = { _ in }) throws -> DriftResults {
+    var passes: [ComparisonPass] = []
+    for (index, shifts) in (comparisons + sweep).enumerated() {
+      let pass = try ComparisonPass(
+        self, shifts: shifts, measuresError: index == 0, keepsTables: index < comparisons.count, threads: threads)
+      try pass.run(progress: progress)
+      passes.append(pass)
+    }
+    let recipes = emulations.indices.map { recipe in
+      RecipeResults(
+        emulation: emulations[recipe], inputRounding: passes[0].inputRounding[recipe],
+        error: passes[0].errors[recipe], comparisons: passes.prefix(comparisons.count).map { $0.tables[recipe] },
+        sweep: passes.dropFirst(comparisons.count).map {
+          SweepResults(shifts: $0.shifts, totals: $0.totals[recipe])
+        })
+    }
+    return DriftResults(experiment: self, recipes: recipes, referenceCounts: passes[0].referenceCounts)
+  }
+}
+
+/// All heads at one pair of shifts.
+private final class ComparisonPass {
+  let shifts: ShiftPair
+  private(set) var inputRounding: [InputRoundingCounts]
+  private(set) var referenceCounts = ReferenceHead.Counts()
+  private(set) var errors: [ErrorResults] = []
+  private(set) var tables: [ComparisonResults] = []
+  private(set) var totals: [DriftTotals] = []
+
+  private let experiment: DriftExperiment
+  private let keepsTables: Bool
+  private let threads: Int
+  private let geometry: PairGeometry
+  private var driftCollectors: [DriftCollector]
+  private var errorCollectors: [ErrorCollector]
+  private var slots: [TileSlot]
+
+  init(
+    _ experiment: DriftExperiment, shifts: ShiftPair, measuresError: Bool, keepsTables: Bool, threads: Int
+  ) throws {
+    self.experiment = experiment
+    self.shifts = shifts
+    self.keepsTables = keepsTables
+    self.threads = threads
+    let shape = experiment.shape
+    geometry = try PairGeometry(
+      causalQueryPositions: (0..<shape.queryTokens).map(shape.token(ofQuery:)),
+      keyPositions: Array(0..<shape.keyTokens))
+    let scale = FloatingPointFormat.fp64.rounded(
+      try experiment.scale.exact(headSize: shape.headSize).exactValue())
+    inputRounding = experiment.emulations.map { _ in InputRoundingCounts() }
+    let geometry = geometry
+    driftCollectors = experiment.emulations.map { _ in
+      DriftCollector(geometry, lengths: keepsTables ? experiment.lengths : [], scale: scale)
+    }
+    errorCollectors =
+      measuresError
+      ? experiment.emulations.map { ErrorCollector(geometry, ulpFormat: $0.recipe.logitFormat) } : []
+    slots = (0..<max(1, threads) * 2).map { _ in
+      TileSlot(geometry, recipes: experiment.emulations, measuresError: measuresError)
+    }
+  }
+
+  func run(progress: @Sendable (Int) -> Void) throws {
+    let runs = try [shifts.first, shifts.second].map { shift in
+      try RotaryTable.tables(
+        for: experiment.emulations,
+        positions: TokenPositions(tokens: experiment.shape.keyTokens, shift: shift), threads: threads)
+    }
+    let references = errorCollectors.isEmpty ? nil : References(experiment, threads: threads)
+    for layer in experiment.layers {
+      var group: KeyGroup?
+      for head in experiment.heads {
+        let keyHead = experiment.shape.keyValueHead(ofHead: head)
+        if group?.head != keyHead {
+          group = try keyGroup(layer: layer, head: keyHead, runs: runs, references: references)
+        }
+        let heads = try queryHeads(layer: layer, head: head, keys: group!, runs: runs)
+        try measure(heads, layer: layer, head: head, references: references, group!, progress: progress)
+      }
+    }
+    finish()
+  }
+
+  /// The keys of one key head under every recipe at both shifts.
+  private struct KeyGroup {
+    var head: Int
+    var keys: [[EmulatedKeys]]
+    var references: [ReferenceHead]
+  }
+
+  private func keyGroup(
+    layer: Int, head: Int, runs: [[RotaryTable]], references: References?
+  ) throws -> KeyGroup {
+    let stored = try experiment.input.keys(layer: layer, kvHead: head)
+    let emulations = experiment.emulations
+    let inputs = try concurrentMap(count: emulations.count, threads: threads) {
+      InputMatrix(stored, emulation: emulations[$0], side: .key, layer: layer, head: head)
+    }
+    for (recipe, input) in inputs.enumerated() { inputRounding[recipe] += input }
+    let keys = try concurrentMap(count: emulations.count, threads: threads) { recipe in
+      try runs.map {
+        try EmulatedKeys(
+          inputs[recipe], emulation: emulations[recipe], table: $0[recipe], layer: layer, head: head)
+      }
+    }
+    return KeyGroup(head: head, keys: keys, references: references?.heads(keys: stored) ?? [])
+  }
+
+  private func queryHeads(
+    layer: Int, head: Int, keys: KeyGroup, runs: [[RotaryTable]]
+  ) throws -> HeadRuns {
+    let stored = try experiment.input.queries(layer: layer, head: head)
+    let emulations = experiment.emulations
+    let inputs = try concurrentMap(count: emulations.count, threads: threads) {
+      InputMatrix(stored, emulation: emulations[$0], side: .query, layer: layer, head: head)
+    }
+    for (recipe, input) in inputs.enumerated() { inputRounding[recipe] += input }
+    let firstRow = experiment.shape.token(ofQuery: 0)
+    let groupKeys = keys.keys
+    let heads = try concurrentMap(count: emulations.count, threads: threads) { recipe in
+      try runs.indices.map {
+        try EmulatedHead(
+          inputs[recipe], keys: groupKeys[recipe][$0], emulation: emulations[recipe], table: runs[$0][recipe],
+          firstRow: firstRow, layer: layer, head: head)
+      }
+    }
+    return HeadRuns(
+      stored: stored, runs: heads, references: keys.references)
+  }
+
+  private func measure(
+    _ heads: HeadRuns, layer: Int, head: Int, references: References?, _ group: KeyGroup,
+    progress: @Sendable (Int) -> Void
+  ) throws {
+    for collector in driftCollectors { collector.beginHead(layer: layer, head: head) }
+    for collector in errorCollectors { collector.beginHead(layer: layer, head: head) }
+    let tiles = geometry.tiles(
+      ofAtMost: DriftExperiment.tileSize, lengths: keepsTables ? experiment.lengths : [])
+    let work = TileWork(
+      experiment: experiment, layer: layer, head: head, heads: heads,
+      referenceOfRecipe: references?.indexOfRecipe ?? [])
+    for start in stride(from: 0, to: tiles.count, by: slots.count) {
+      let wave = tiles[start..<min(start + slots.count, tiles.count)]
+      nonisolated(unsafe) let slots = slots
+      let outcomes = try concurrentMap(count: wave.count, threads: threads) { index in
+        try slots[index].process(wave[wave.startIndex + index], work)
+      }
+      for (index, outcome) in outcomes.enumerated() {
+        for recipe in driftCollectors.indices {
+          driftCollectors[recipe].append(slots[index].drift[recipe])
+          if !errorCollectors.isEmpty { errorCollectors[recipe].append(slots[index].error[recipe]) }
+        }
+        referenceCounts += outcome
+        progress(
+          wave[wave.startIndex + index].reduce(0) {
+            $0 + experiment.mask.visibleKeys(ofQuery: $1, in: experiment.shape).count
+          })
+      }
+    }
+    for collector in driftCollectors { collector.finishHead() }
+    for collector in errorCollectors { collector.finishHead() }
+  }
+
+  /// Keeps the results and lets go of the accumulators.
+  private func finish() {
+    totals = driftCollectors.map(\.totals)
+    if keepsTables {
+      tables = driftCollectors.map {
+        ComparisonResults(
+          shifts: shifts, totals: $0.totals, layers: $0.layers, heads: $0.heads, lengths: $0.lengthTotals,
+          keys: $0.totalTables.keyRows, distances: $0.totalTables.distanceRows)
+      }
+    }
+    errors = errorCollectors.map {
+      ErrorResults(
+        shift: shifts.first, logit: $0.totals(in: .logit), probability: $0.totals(in: .probability),
+        layers: $0.layers, heads: $0.heads, keys: $0.totalTables.keyRows,
+        distances: $0.totalTables.distanceRows)
+    }
+    (driftCollectors, errorCollectors, slots) = ([], [], [])
+  }
+}
+
+/// The reference problems of an experiment: one, or one for each set of stored frequencies. The exact score depends on
+/// differences of positions alone, so that it is computed at shift 0 for all.
+private struct References {
+  let indexOfRecipe: [Int]
+  private let problems: [ReferenceProblem]
+  private let trigonometries: [ReferenceTrigonometry]
+  private let keyTokens: Int
+  private let threads: Int
+
+  init(_ experiment: DriftExperiment, threads: Int) {
+    var problems: [ReferenceProblem] = []
+    var frequencySets: [[Double]] = []
+    indexOfRecipe = experiment.emulations.map { emulation in
+      let stored = emulation.frequencies.compactMap { if case .number(let x) = $0 { x } else { nil } }
+      let isStored = experiment.usesStoredFrequencies && stored.count == experiment.embedding.pairCount
+        && stored.allSatisfy(\.isFinite)
+      let key = isStored ? stored : []
+      if let known = frequencySets.firstIndex(of: key) { return known }
+      frequencySets.append(key)
+      problems.append(
+        ReferenceProblem(
+          embedding: experiment.embedding, scale: experiment.scale,
+          angles: isStored ? ExactAngles(storedFrequencies: stored) : nil))
+      return problems.count - 1
+    }
+    self.problems = problems
+    keyTokens = experiment.shape.keyTokens
+    self.threads = threads
+    let positions = Array(0..<experiment.shape.keyTokens)
+    trigonometries = problems.map {
+      ReferenceTrigonometry(angles: $0.angles, positions: positions, threads: threads)
+    }
+  }
+
+  func heads(keys: [Double]) -> [ReferenceHead] {
+    zip(problems, trigonometries).map {
+      ReferenceHead(problem: $0, trigonometry: $1, keys: keys, keyRows: Array(0..<keyTokens))
+    }
+  }
+}
+
+/// One head at both shifts under every recipe.
+private struct HeadRuns: Sendable {
+  /// (queries, d) as stored, for the reference.
+  let stored: [Double]
+  /// (recipes)(2).
+  let runs: [[EmulatedHead]]
+  /// One a reference problem; empty where no error is measured.
+  let references: [ReferenceHead]
+}
+
+private struct TileWork: Sendable {
+  let experiment: DriftExperiment
+  let layer: Int
+  let head: Int
+  let heads: HeadRuns
+  let referenceOfRecipe: [Int]
+}
+
+/// The accumulators and rows of one tile in flight; used by one thread at a time.
+private final class TileSlot {
+  let drift: [DriftAccumulator]
+  let error: [ErrorAccumulator]
+  private var rows: [[Double]]
+  private var referenceLogits: [Double] = []
+  private var referenceProbabilities: [Double] = []
+
+  init(_ geometry: PairGeometry, recipes: [Emulation], measuresError: Bool) {
+    drift = recipes.map { _ in DriftAccumulator(geometry) }
+    error = measuresError ? recipes.map { ErrorAccumulator(geometry, ulpFormat: $0.recipe.logitFormat) } : []
+    rows = Array(repeating: Array(repeating: 0, count: geometry.keyTokens), count: 4)
+  }
+
+  func process(_ tile: Range<Int>, _ work: TileWork) throws -> ReferenceHead.Counts {
+    for accumulator in drift { accumulator.reset(layer: work.layer, head: work.head, queries: tile) }
+    for accumulator in error { accumulator.reset(layer: work.layer, head: work.head, queries: tile) }
+    var counts = ReferenceHead.Counts()
+    // (references, tile, keys): the reference's rows are needed by every recipe.
+    let width = rows[0].count
+    let referenceSize = work.heads.references.count * tile.count * width
+    if referenceLogits.count < referenceSize {
+      referenceLogits = Array(repeating: 0, count: referenceSize)
+      referenceProbabilities = Array(repeating: 0, count: referenceSize)
+    }
+    for (index, reference) in work.heads.references.enumerated() {
+      for (row, query) in tile.enumerated() {
+        counts += try referenceRow(
+          reference, at: (index * tile.count + row) * width, query: query, work)
+      }
+    }
+    for recipe in drift.indices {
+      for (row, query) in tile.enumerated() {
+        let start = error.isEmpty ? nil : (work.referenceOfRecipe[recipe] * tile.count + row) * width
+        try recipeRow(recipe, query: query, referenceStart: start, work)
+      }
+    }
+    return counts
+  }
+
+  private func referenceRow(
+    _ reference: ReferenceHead, at start: Int, query: Int, _ work: TileWork
+  ) throws -> ReferenceHead.Counts {
+    let shape = work.experiment.shape
+    let keys = work.experiment.mask.visibleKeys(ofQuery: query, in: shape)
+    let size = shape.headSize
+    return try referenceLogits.withUnsafeMutableBufferPointer { logits in
+      try referenceProbabilities.withUnsafeMutableBufferPointer { probabilities in
+        let row = UnsafeMutableBufferPointer(rebasing: logits[start..<start + keys.count])
+        let counts = try work.heads.stored.withUnsafeBufferPointer { stored in
+          try reference.scores(
+            query: UnsafeBufferPointer(rebasing: stored[query * size..<(query + 1) * size]),
+            queryRow: shape.token(ofQuery: query), keys: keys, into: row)
+        }
+        defaultSoftmax(
+          UnsafeBufferPointer(row),
+          into: UnsafeMutableBufferPointer(rebasing: probabilities[start..<start + keys.count]))
+        return counts
+      }
+    }
+  }
+
+  private func recipeRow(_ recipe: Int, query: Int, referenceStart: Int?, _ work: TileWork) throws {
+    let keys = work.experiment.mask.visibleKeys(ofQuery: query, in: work.experiment.shape)
+    let emulation = work.experiment.emulations[recipe]
+    // Rows 0 and 1 are logits at Δ₁ and Δ₂, rows 2 and 3 their probabilities.
+    for run in 0..<2 {
+      try rows[run].withUnsafeMutableBufferPointer {
+        try work.heads.runs[recipe][run].logits(query: query, keys: keys, into: $0)
+      }
+      rows[run].withUnsafeBufferPointer { logits in
+        rows[run + 2].withUnsafeMutableBufferPointer { probabilities in
+          emulation.probabilities(
+            UnsafeBufferPointer(rebasing: logits[..<keys.count]), query: query, layer: work.layer, head: work.head,
+            into: UnsafeMutableBufferPointer(rebasing: probabilities[..<keys.count]))
+        }
+      }
+    }
+    withRow(0, keys.count) { first in
+      withRow(1, keys.count) { second in
+        withRow(2, keys.count) { firstProbabilities in
+          withRow(3, keys.count) { secondProbabilities in
+            drift[recipe].add(
+              query: query, keys: keys, logits: (first, second),
+              probabilities: (firstProbabilities, secondProbabilities))
+            guard let start = referenceStart else { return }
+            referenceLogits.withUnsafeBufferPointer { logits in
+              referenceProbabilities.withUnsafeBufferPointer { probabilities in
+                let range = start..<start + keys.count
+                error[recipe].add(
+                  query: query, keys: keys,
+                  logits: (first, UnsafeBufferPointer(rebasing: logits[range])),
+                  probabilities: (firstProbabilities, UnsafeBufferPointer(rebasing: probabilities[range])))
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func withRow(_ index: Int, _ count: Int, _ body: (UnsafeBufferPointer<Double>) -> Void) {
+    rows[index].withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[..<count])) }
+  }
+}

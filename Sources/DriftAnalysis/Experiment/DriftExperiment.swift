@@ -1,0 +1,177 @@
+// What is measured: an input, a problem, recipes and shifts. Checked here, once, before any arithmetic; run in
+// DriftExperiment+Run.swift.
+
+import EmulatedEngine
+import FloatingPointFormats
+import ReferenceEngine
+import RotaryAttention
+import TensorIO
+
+/// Two shifts Δ₁ and Δ₂ whose emulated runs are compared: δ = value(Δ₁) − value(Δ₂).
+public struct ShiftPair: Sendable, Hashable {
+  /// Δ₁, added to every position of the first run.
+  public var first: Int
+  /// Δ₂, added to every position of the second run.
+  public var second: Int
+
+  /// A pair of shifts.
+  public init(_ first: Int, _ second: Int) {
+    self.first = first
+    self.second = second
+  }
+}
+
+/// What can be wrong with the set-up of an experiment.
+public enum ExperimentError: Error, Equatable, CustomStringConvertible {
+  /// Nothing to compare.
+  case empty(String)
+  /// A layer that the input does not have.
+  case unknownLayer(Int, known: [Int])
+  /// A head that a layer does not have.
+  case unknownHead(Int, layer: Int, heads: Int)
+  /// Layers of different shapes in one experiment.
+  case unequalLayers(Int, Int, what: String)
+  /// A prefix length outside 1 … T.
+  case lengthOutOfRange(Int, tokens: Int)
+  /// Two recipes of one name.
+  case repeatedRecipe(String)
+  /// The same two shifts twice.
+  case repeatedShifts(ShiftPair)
+
+  /// One sentence with the mend.
+  public var description: String {
+    switch self {
+    case .empty(let what): "there are no \(what) to measure; name at least one"
+    case .unknownLayer(let layer, let known):
+      "the input has no layer \(layer); it has \(known.map(String.init).joined(separator: ", "))"
+    case .unknownHead(let head, let layer, let heads):
+      "layer \(layer) has no head \(head); it has heads 0 to \(heads - 1)"
+    case .unequalLayers(let first, let second, let what):
+      "layers \(first) and \(second) differ in \(what); measure them one at a time with --layers"
+    case .lengthOutOfRange(let length, let tokens):
+      "length \(length) is not between 1 and the input's \(tokens) tokens"
+    case .repeatedRecipe(let name): "recipe '\(name)' is named twice; give your own recipes names of their own"
+    case .repeatedShifts(let pair): "shifts \(pair.first),\(pair.second) are named twice"
+    }
+  }
+}
+
+/// A drift experiment: every recipe at every pair of shifts, on the chosen layers and heads, isolated mode (the same q and k,
+/// only positions shifted).
+public struct DriftExperiment: Sendable {
+  /// q and k.
+  public let input: AttentionInput
+  /// Sizes, base, layout.
+  public let embedding: RotaryEmbedding
+  /// The scale of the logits.
+  public let scale: AttentionScale
+  /// One a recipe.
+  public let emulations: [Emulation]
+  /// The layers, ascending.
+  public let layers: [Int]
+  /// The query heads of each layer, ascending.
+  public let heads: [Int]
+  /// Pairs of shifts with all tables. The first one's Δ₁ is where the error against the reference is taken.
+  public let comparisons: [ShiftPair]
+  /// Further pairs of shifts, totals only.
+  public let sweep: [ShiftPair]
+  /// Prefix lengths, ascending.
+  public let lengths: [Int]
+  /// Which keys a query sees.
+  public let mask: AttentionMask
+  /// Whether the reference takes each recipe's stored frequencies as exact.
+  public let usesStoredFrequencies: Bool
+  /// Sizes of every layer.
+  public let shape: AttentionShape
+
+  /// Checks and makes an experiment.
+  ///
+  /// - Parameters:
+  ///   - input: q and k.
+  ///   - embedding: sizes, base, layout; its head size is the input's.
+  ///   - scale: the scale of the logits.
+  ///   - recipes: at least one.
+  ///   - layers: nil for all.
+  ///   - heads: nil for all.
+  ///   - comparisons: at least one.
+  ///   - sweep: may be empty.
+  ///   - lengths: nil for the powers of two from 64 to T, or T alone below 64.
+  ///   - usesStoredFrequencies: whether the reference takes each recipe's stored frequencies as exact.
+  /// - Throws: ``ExperimentError``, ``ProblemError``, ``UndecidedRounding``.
+  public init(
+    input: AttentionInput, embedding: RotaryEmbedding, scale: AttentionScale = .inverseSquareRootOfHeadSize,
+    recipes: [Recipe], layers: [Int]? = nil, heads: [Int]? = nil, comparisons: [ShiftPair] = [ShiftPair(0, 16)],
+    sweep: [ShiftPair] = [], lengths: [Int]? = nil, usesStoredFrequencies: Bool = false
+  ) throws {
+    guard !recipes.isEmpty else { throw ExperimentError.empty("recipes") }
+    guard !comparisons.isEmpty else { throw ExperimentError.empty("shifts") }
+    self.input = input
+    self.embedding = embedding
+    self.scale = scale
+    self.usesStoredFrequencies = usesStoredFrequencies
+    mask = .causal
+    self.layers = Array(Set(layers ?? input.layers)).sorted()
+    shape = try Self.commonShape(of: self.layers, input)
+    self.heads = Array(Set(heads ?? Array(0..<shape.heads))).sorted()
+    guard !self.heads.isEmpty else { throw ExperimentError.empty("heads") }
+    for head in self.heads where !(0..<shape.heads).contains(head) {
+      throw ExperimentError.unknownHead(head, layer: self.layers[0], heads: shape.heads)
+    }
+    guard embedding.headSize == shape.headSize else {
+      throw ProblemError.rotarySize(
+        embedding.rotarySize, headSize: shape.headSize, reason: "was set for heads of \(embedding.headSize) channels")
+    }
+    self.comparisons = comparisons
+    self.sweep = sweep
+    if let repeated = Self.firstRepeated(comparisons) ?? Self.firstRepeated(sweep) {
+      throw ExperimentError.repeatedShifts(repeated)
+    }
+    for pair in comparisons + sweep {
+      for shift in [pair.first, pair.second] { _ = try TokenPositions(tokens: shape.keyTokens, shift: shift) }
+    }
+    self.lengths = Array(Set(lengths ?? Self.defaultLengths(shape.keyTokens))).sorted()
+    for length in self.lengths where !(1...shape.keyTokens).contains(length) {
+      throw ExperimentError.lengthOutOfRange(length, tokens: shape.keyTokens)
+    }
+    if let repeated = Self.firstRepeated(recipes.map(\.name)) { throw ExperimentError.repeatedRecipe(repeated) }
+    emulations = try recipes.map { try Emulation(recipe: $0, embedding: embedding, scale: scale) }
+  }
+
+  private static func firstRepeated<Element: Hashable>(_ elements: [Element]) -> Element? {
+    var seen: Set<Element> = []
+    return elements.first { !seen.insert($0).inserted }
+  }
+
+  /// Powers of two from 64 to T; T alone where it is below 64.
+  static func defaultLengths(_ tokens: Int) -> [Int] {
+    tokens < 64 ? [tokens] : Array(sequence(first: 64) { $0 * 2 <= tokens ? $0 * 2 : nil })
+  }
+
+  private static func commonShape(of layers: [Int], _ input: AttentionInput) throws -> AttentionShape {
+    for layer in layers where !input.layers.contains(layer) {
+      throw ExperimentError.unknownLayer(layer, known: input.layers)
+    }
+    guard let firstLayer = layers.first else { throw ExperimentError.empty("layers") }
+    let first = try input.shape(ofLayer: firstLayer)
+    for layer in layers.dropFirst() {
+      let other = try input.shape(ofLayer: layer)
+      let differences = [
+        ("heads", first.queryHeads != other.queryHeads || first.kvHeads != other.kvHeads),
+        ("head size", first.headSize != other.headSize),
+        ("tokens", first.queryTokens != other.queryTokens || first.keyTokens != other.keyTokens),
+      ].filter(\.1).map(\.0)
+      if !differences.isEmpty {
+        throw ExperimentError.unequalLayers(
+          firstLayer, layer, what: differences.joined(separator: " and "))
+      }
+    }
+    return try AttentionShape(
+      heads: first.queryHeads, keyValueHeads: first.kvHeads, queryTokens: first.queryTokens,
+      keyTokens: first.keyTokens, headSize: first.headSize)
+  }
+
+  /// How many (query, key) pairs ``run(threads:progress:)`` works through: its progress ends at this.
+  public var workload: Int {
+    (comparisons.count + sweep.count) * layers.count * heads.count * mask.visiblePairs(in: shape)
+  }
+}

@@ -1,0 +1,97 @@
+// What an experiment found, as plain values for tables and verdicts.
+
+import EmulatedEngine
+import FloatingPointFormats
+import ReferenceEngine
+
+/// What an experiment found.
+public struct DriftResults: Sendable {
+  /// What was measured.
+  public let experiment: DriftExperiment
+  /// One a recipe, in the order of the experiment.
+  public let recipes: [RecipeResults]
+  /// Over which way the reference's scores were decided.
+  public let referenceCounts: ReferenceHead.Counts
+}
+
+/// What was found about one recipe.
+public struct RecipeResults: Sendable {
+  /// The recipe on the problem.
+  public let emulation: Emulation
+  /// What the input stage did, over the q and k of the chosen layers and heads.
+  public let inputRounding: InputRoundingCounts
+  /// Error against the reference at Δ₁ of the first comparison.
+  public let error: ErrorResults
+  /// One a comparison.
+  public let comparisons: [ComparisonResults]
+  /// One a pair of the sweep; totals only.
+  public let sweep: [SweepResults]
+
+  /// The recipe's name.
+  public var name: String { emulation.recipe.name }
+
+  /// What bounds a single key's unweighted share of drift in probabilities.
+  public var shareBound: ShareBound {
+    ShareBound(probabilitiesAreRounded: !emulation.recipe.probability.isExact)
+  }
+}
+
+/// Elements of q and k that did not survive the input stage.
+public struct InputRoundingCounts: Sendable, Hashable {
+  /// Finite values above the format's range.
+  public var overflow = 0
+  /// Non-zero values below the format's normal range that were not exact.
+  public var underflow = 0
+  /// Non-zero values that became zero.
+  public var flushedToZero = 0
+
+  static func += (a: inout InputRoundingCounts, b: InputMatrix) {
+    a.overflow += b.overflowCount
+    a.underflow += b.underflowCount
+    a.flushedToZero += b.flushedCount
+  }
+}
+
+/// Drift between two shifts.
+public struct ComparisonResults: Sendable {
+  /// Δ₁ and Δ₂.
+  public let shifts: ShiftPair
+  /// Over all layers and heads.
+  public let totals: DriftTotals
+  /// By layer.
+  public let layers: [LayerDrift]
+  /// By layer and head.
+  public let heads: [HeadDrift]
+  /// By prefix length.
+  public let lengths: [LengthDrift]
+  /// By key token, over all layers and heads.
+  public let keys: [KeyDrift]
+  /// By distance, over all layers and heads.
+  public let distances: [DistanceDrift]
+}
+
+/// Totals of drift between two shifts of a sweep.
+public struct SweepResults: Sendable {
+  /// Δ₁ and Δ₂.
+  public let shifts: ShiftPair
+  /// Over all layers and heads.
+  public let totals: DriftTotals
+}
+
+/// Error against the reference.
+public struct ErrorResults: Sendable {
+  /// The shift at which the emulated run was taken.
+  public let shift: Int
+  /// Logits, over all layers and heads.
+  public let logit: ErrorSums
+  /// Probabilities, over all layers and heads.
+  public let probability: ErrorSums
+  /// By layer.
+  public let layers: [LayerError]
+  /// By layer and head.
+  public let heads: [HeadError]
+  /// By key token, over all layers and heads.
+  public let keys: [KeyError]
+  /// By distance, over all layers and heads.
+  public let distances: [DistanceError]
+}
