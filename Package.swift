@@ -78,7 +78,12 @@ let package = Package(
     .testTarget(name: "RotaryAttentionTests", dependencies: ["RotaryAttention", "FloatingPointFormats"]),
 
     // Tables, JSON and whole-or-nothing folders on disk; text for the terminal.
-    .target(name: "DriftReporting"),
+    .target(
+      name: "DriftReporting",
+      dependencies: [
+        "ArbitraryPrecision", "DriftAnalysis", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine",
+        "RotaryAttention", "TensorIO",
+      ]),
     .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting"]),
   ],
   swiftLanguageModes: [.v6]

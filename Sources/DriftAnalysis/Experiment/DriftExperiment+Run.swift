@@ -22,19 +22,33 @@ extension DriftExperiment {
     var passes: [ComparisonPass] = []
     for (index, shifts) in (comparisons + sweep).enumerated() {
       let pass = try ComparisonPass(
-        self, shifts: shifts, measuresError: index == 0, keepsTables: index < comparisons.count, threads: threads)
+        self, shifts: shifts, keepsTables: index < comparisons.count, threads: threads)
       try pass.run(progress: progress)
       passes.append(pass)
     }
     let recipes = emulations.indices.map { recipe in
       RecipeResults(
         emulation: emulations[recipe], inputRounding: passes[0].inputRounding[recipe],
-        error: passes[0].errors[recipe], comparisons: passes.prefix(comparisons.count).map { $0.tables[recipe] },
+        comparisons: passes.prefix(comparisons.count).map { $0.tables[recipe] },
         sweep: passes.dropFirst(comparisons.count).map {
           SweepResults(shifts: $0.shifts, totals: $0.totals[recipe])
         })
     }
-    return DriftResults(experiment: self, recipes: recipes, referenceCounts: passes[0].referenceCounts)
+    return DriftResults(
+      experiment: self, recipes: recipes, nonFinite: try nonFiniteCounts(),
+      referenceCounts: passes[0].referenceCounts)
+  }
+}
+
+extension DriftExperiment {
+  /// NaNs and infinities of the q and k of each layer.
+  private func nonFiniteCounts() throws -> [NonFiniteInput] {
+    try layers.flatMap { layer in
+      try [AttentionTensor.query, .key].map { tensor in
+        NonFiniteInput(
+          tensor: tensor.name(layer: layer), count: try input.nonFiniteCount(layer: layer, tensor: tensor))
+      }
+    }
   }
 }
 
@@ -43,7 +57,6 @@ private final class ComparisonPass {
   let shifts: ShiftPair
   private(set) var inputRounding: [InputRoundingCounts]
   private(set) var referenceCounts = ReferenceHead.Counts()
-  private(set) var errors: [ErrorResults] = []
   private(set) var tables: [ComparisonResults] = []
   private(set) var totals: [DriftTotals] = []
 
@@ -56,7 +69,7 @@ private final class ComparisonPass {
   private var slots: [TileSlot]
 
   init(
-    _ experiment: DriftExperiment, shifts: ShiftPair, measuresError: Bool, keepsTables: Bool, threads: Int
+    _ experiment: DriftExperiment, shifts: ShiftPair, keepsTables: Bool, threads: Int
   ) throws {
     self.experiment = experiment
     self.shifts = shifts
@@ -74,10 +87,10 @@ private final class ComparisonPass {
       DriftCollector(geometry, lengths: keepsTables ? experiment.lengths : [], scale: scale)
     }
     errorCollectors =
-      measuresError
+      keepsTables
       ? experiment.emulations.map { ErrorCollector(geometry, ulpFormat: $0.recipe.logitFormat) } : []
     slots = (0..<max(1, threads) * 2).map { _ in
-      TileSlot(geometry, recipes: experiment.emulations, measuresError: measuresError)
+      TileSlot(geometry, recipes: experiment.emulations, measuresError: keepsTables)
     }
   }
 
@@ -185,18 +198,15 @@ private final class ComparisonPass {
   /// Keeps the results and lets go of the accumulators.
   private func finish() {
     totals = driftCollectors.map(\.totals)
-    if keepsTables {
-      tables = driftCollectors.map {
-        ComparisonResults(
-          shifts: shifts, totals: $0.totals, layers: $0.layers, heads: $0.heads, lengths: $0.lengthTotals,
-          keys: $0.totalTables.keyRows, distances: $0.totalTables.distanceRows)
-      }
-    }
-    errors = errorCollectors.map {
-      ErrorResults(
-        shift: shifts.first, logit: $0.totals(in: .logit), probability: $0.totals(in: .probability),
-        layers: $0.layers, heads: $0.heads, keys: $0.totalTables.keyRows,
-        distances: $0.totalTables.distanceRows)
+    tables = zip(driftCollectors, errorCollectors).map { drift, error in
+      ComparisonResults(
+        shifts: shifts, totals: drift.totals, layers: drift.layers, heads: drift.heads,
+        lengths: drift.lengthTotals, keys: drift.totalTables.keyRows,
+        distances: drift.totalTables.distanceRows,
+        error: ErrorResults(
+          shift: shifts.first, logit: error.totals(in: .logit), probability: error.totals(in: .probability),
+          layers: error.layers, heads: error.heads, keys: error.totalTables.keyRows,
+          distances: error.totalTables.distanceRows))
     }
     (driftCollectors, errorCollectors, slots) = ([], [], [])
   }
@@ -216,7 +226,8 @@ private struct References {
     var frequencySets: [[Double]] = []
     indexOfRecipe = experiment.emulations.map { emulation in
       let stored = emulation.frequencies.compactMap { if case .number(let x) = $0 { x } else { nil } }
-      let isStored = experiment.usesStoredFrequencies && stored.count == experiment.embedding.pairCount
+      let isStored =
+        experiment.usesStoredFrequencies && stored.count == experiment.embedding.pairCount
         && stored.allSatisfy(\.isFinite)
       let key = isStored ? stored : []
       if let known = frequencySets.firstIndex(of: key) { return known }
@@ -334,7 +345,8 @@ private final class TileSlot {
       rows[run].withUnsafeBufferPointer { logits in
         rows[run + 2].withUnsafeMutableBufferPointer { probabilities in
           emulation.probabilities(
-            UnsafeBufferPointer(rebasing: logits[..<keys.count]), query: query, layer: work.layer, head: work.head,
+            UnsafeBufferPointer(rebasing: logits[..<keys.count]), query: query, layer: work.layer,
+            head: work.head,
             into: UnsafeMutableBufferPointer(rebasing: probabilities[..<keys.count]))
         }
       }

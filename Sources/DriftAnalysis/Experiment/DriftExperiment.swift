@@ -50,7 +50,8 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
       "layers \(first) and \(second) differ in \(what); measure them one at a time with --layers"
     case .lengthOutOfRange(let length, let tokens):
       "length \(length) is not between 1 and the input's \(tokens) tokens"
-    case .repeatedRecipe(let name): "recipe '\(name)' is named twice; give your own recipes names of their own"
+    case .repeatedRecipe(let name):
+      "recipe '\(name)' is named twice; give your own recipes names of their own"
     case .repeatedShifts(let pair): "shifts \(pair.first),\(pair.second) are named twice"
     }
   }
@@ -71,7 +72,7 @@ public struct DriftExperiment: Sendable {
   public let layers: [Int]
   /// The query heads of each layer, ascending.
   public let heads: [Int]
-  /// Pairs of shifts with all tables. The first one's Δ₁ is where the error against the reference is taken.
+  /// Pairs of shifts with all tables, each with the error against the reference at its Δ₁.
   public let comparisons: [ShiftPair]
   /// Further pairs of shifts, totals only.
   public let sweep: [ShiftPair]
@@ -100,7 +101,8 @@ public struct DriftExperiment: Sendable {
   /// - Throws: ``ExperimentError``, ``ProblemError``, ``UndecidedRounding``.
   public init(
     input: AttentionInput, embedding: RotaryEmbedding, scale: AttentionScale = .inverseSquareRootOfHeadSize,
-    recipes: [Recipe], layers: [Int]? = nil, heads: [Int]? = nil, comparisons: [ShiftPair] = [ShiftPair(0, 16)],
+    recipes: [Recipe], layers: [Int]? = nil, heads: [Int]? = nil,
+    comparisons: [ShiftPair] = [ShiftPair(0, 16)],
     sweep: [ShiftPair] = [], lengths: [Int]? = nil, usesStoredFrequencies: Bool = false
   ) throws {
     guard !recipes.isEmpty else { throw ExperimentError.empty("recipes") }
@@ -119,7 +121,8 @@ public struct DriftExperiment: Sendable {
     }
     guard embedding.headSize == shape.headSize else {
       throw ProblemError.rotarySize(
-        embedding.rotarySize, headSize: shape.headSize, reason: "was set for heads of \(embedding.headSize) channels")
+        embedding.rotarySize, headSize: shape.headSize,
+        reason: "was set for heads of \(embedding.headSize) channels")
     }
     self.comparisons = comparisons
     self.sweep = sweep
@@ -133,7 +136,9 @@ public struct DriftExperiment: Sendable {
     for length in self.lengths where !(1...shape.keyTokens).contains(length) {
       throw ExperimentError.lengthOutOfRange(length, tokens: shape.keyTokens)
     }
-    if let repeated = Self.firstRepeated(recipes.map(\.name)) { throw ExperimentError.repeatedRecipe(repeated) }
+    if let repeated = Self.firstRepeated(recipes.map(\.name)) {
+      throw ExperimentError.repeatedRecipe(repeated)
+    }
     emulations = try recipes.map { try Emulation(recipe: $0, embedding: embedding, scale: scale) }
   }
 

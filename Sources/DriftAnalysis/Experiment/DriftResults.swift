@@ -3,6 +3,7 @@
 import EmulatedEngine
 import FloatingPointFormats
 import ReferenceEngine
+import TensorIO
 
 /// What an experiment found.
 public struct DriftResults: Sendable {
@@ -10,8 +11,18 @@ public struct DriftResults: Sendable {
   public let experiment: DriftExperiment
   /// One a recipe, in the order of the experiment.
   public let recipes: [RecipeResults]
-  /// Over which way the reference's scores were decided.
+  /// NaNs and infinities in the stored q and k.
+  public let nonFinite: [NonFiniteInput]
+  /// How the reference's scores of the first comparison were decided.
   public let referenceCounts: ReferenceHead.Counts
+}
+
+/// NaNs and infinities of one stored tensor.
+public struct NonFiniteInput: Sendable, Hashable {
+  /// The tensor's name.
+  public let tensor: String
+  /// How many of each.
+  public let count: AttentionInput.NonFiniteCount
 }
 
 /// What was found about one recipe.
@@ -20,8 +31,6 @@ public struct RecipeResults: Sendable {
   public let emulation: Emulation
   /// What the input stage did, over the q and k of the chosen layers and heads.
   public let inputRounding: InputRoundingCounts
-  /// Error against the reference at Δ₁ of the first comparison.
-  public let error: ErrorResults
   /// One a comparison.
   public let comparisons: [ComparisonResults]
   /// One a pair of the sweep; totals only.
@@ -68,6 +77,8 @@ public struct ComparisonResults: Sendable {
   public let keys: [KeyDrift]
   /// By distance, over all layers and heads.
   public let distances: [DistanceDrift]
+  /// Error against the reference at Δ₁.
+  public let error: ErrorResults
 }
 
 /// Totals of drift between two shifts of a sweep.
