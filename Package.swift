@@ -10,7 +10,10 @@ let package = Package(
   targets: [
     // Formats, roundings and encodings. No dependencies.
     .target(name: "FloatingPointFormats"),
-    .testTarget(name: "FloatingPointFormatsTests", dependencies: ["FloatingPointFormats"]),
+    .testTarget(name: "FloatingPointFormatsTests", dependencies: ["FloatingPointFormats", "TestSupport"]),
+
+    // What tests share: seeded sweeps and a second, independent description of the formats.
+    .target(name: "TestSupport", dependencies: ["FloatingPointFormats"], path: "Tests/TestSupport"),
 
     // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.
     .systemLibrary(
@@ -20,7 +23,8 @@ let package = Package(
     ),
     .target(name: "ArbitraryPrecision", dependencies: ["CMPFR", "FloatingPointFormats"]),
     .testTarget(
-      name: "ArbitraryPrecisionTests", dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats"]),
+      name: "ArbitraryPrecisionTests",
+      dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "TestSupport"]),
 
     // The problem: embedding, shape, mask, positions. No arithmetic.
     .target(name: "RotaryAttention", dependencies: ["FloatingPointFormats"]),
