@@ -16,7 +16,10 @@ let package = Package(
   targets: [
     // Formats, roundings and encodings. No dependencies.
     .target(name: "FloatingPointFormats"),
-    .testTarget(name: "FloatingPointFormatsTests", dependencies: ["FloatingPointFormats"]),
+    .testTarget(name: "FloatingPointFormatsTests", dependencies: ["FloatingPointFormats", "TestSupport"]),
+
+    // What tests share: seeded sweeps and a second, independent description of the formats.
+    .target(name: "TestSupport", dependencies: ["FloatingPointFormats"], path: "Tests/TestSupport"),
 
     // Tensors in and out: safetensors, NPY, seeded generators, the shipped sample.
     .target(
@@ -48,7 +51,8 @@ let package = Package(
     ),
     .target(name: "ArbitraryPrecision", dependencies: ["CMPFR", "FloatingPointFormats"]),
     .testTarget(
-      name: "ArbitraryPrecisionTests", dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats"]),
+      name: "ArbitraryPrecisionTests",
+      dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "TestSupport"]),
 
     // The certified reference.
     .target(

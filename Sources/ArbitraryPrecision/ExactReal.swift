@@ -137,10 +137,11 @@ public final class ExactReal: Sendable {
     return try decide(limit: limit) { $0.exactValue }
   }
 
-  /// The number in significant decimal digits, rounded to nearest.
+  /// The number in significant decimal digits, rounded to nearest, ties to even.
   ///
   /// - Throws: ``UndecidedRounding``.
   public func decimal(digits: Int, limit: Int? = nil) throws -> String {
+    if let rational { return rational.decimal(digits: digits) }
     let needed = digits * 7 / 2 + 64
     return try decide(limit: limit ?? max(Self.defaultLimit, 4 * needed), startingAt: needed) {
       $0.decimal(digits: digits)

@@ -139,9 +139,11 @@ public final class MPFRInterval: @unchecked Sendable {
 
   /// The value as 128 leading bits and a tail, if the interval determines them: always for a point; else where both ends agree
   /// in 128 bits toward zero and neither is exactly that number (the value inside is then strictly between).
+  /// The real number zero is +0, whatever the signs of the ends.
   public var exactValue: ExactValue? {
+    guard let sign else { return nil }
+    if sign == 0 { return .zero(isNegative: false) }
     if isPoint { return ExactValue(lower) }
-    guard let sign, sign != 0 else { return nil }
     let truncated = MPFRNumber(precision: 128)
     let other = MPFRNumber(precision: 128)
     let (inner, outer) = sign > 0 ? (lower, upper) : (upper, lower)
@@ -153,13 +155,14 @@ public final class MPFRInterval: @unchecked Sendable {
 
   /// The value with a number of significant decimal digits, rounded to nearest, if the interval determines them.
   public func decimal(digits: Int) -> String? {
+    if sign == 0 { return "0" }
     let first = decimalString(lower, digits: digits)
     return isPoint || first == decimalString(upper, digits: digits) ? first : nil
   }
 }
 
 /// A number as a decimal with the given number of significant digits, rounded to nearest: plain notation for decimal exponents
-/// −5 … 20, else scientific.
+/// −6 … 20, else scientific.
 public func decimalString(_ number: MPFRPointer, digits: Int) -> String {
   if mpfr_nan_p(number) != 0 { return "NaN" }
   let sign = mpfr_signbit(number) != 0 ? "-" : ""

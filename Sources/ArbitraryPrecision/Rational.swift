@@ -91,6 +91,28 @@ public final class Rational: @unchecked Sendable, Equatable, CustomStringConvert
     }
   }
 
+  /// The value with a number of significant decimal digits, rounded to nearest, ties to even; notation as ``decimalString``.
+  public func decimal(digits: Int) -> String {
+    // Enough for two neighbouring candidates; the rational itself then chooses, for no precision separates it from a tie.
+    let interval = MPFRInterval(self, precision: digits * 7 / 2 + 64)
+    if let text = interval.decimal(digits: digits) { return text }
+    let candidates = [interval.lower, interval.upper].map { decimalString($0, digits: digits) }
+    let (low, high) = (Self.parsed(candidates[0]), Self.parsed(candidates[1]))
+    let (twice, sum) = (self + self, low + high)
+    if twice != sum { return twice < sum ? candidates[0] : candidates[1] }
+    // low is an even multiple of the step exactly where low/step/2 is an integer.
+    let step = high + -low
+    return (low * (step + step).reciprocal).isInteger ? candidates[0] : candidates[1]
+  }
+
+  private static func parsed(_ decimal: String) -> Rational {
+    let parts = decimal.split(separator: "e")
+    guard let literal = try? NumberLiteral(String(parts[0])), let significand = Rational(literal),
+      let scale = Rational(10).power(parts.count > 1 ? Int(parts[1])! : 0, over: 1)
+    else { preconditionFailure("decimalString writes decimals that NumberLiteral reads") }
+    return significand * scale
+  }
+
   /// Whether two numbers are equal.
   public static func == (a: Rational, b: Rational) -> Bool { __gmpq_equal(a.storage, b.storage) != 0 }
 

@@ -57,8 +57,10 @@ extension TruncatedReal {
   static func sum(_ a: TruncatedReal, _ b: TruncatedReal) -> TruncatedReal? {
     precondition(!a.hasTail && !b.hasTail)
     let (large, small) = a.binaryExponent >= b.binaryExponent ? (a, b) : (b, a)
-    // The larger operand's leading bit goes to bit 126, which leaves room for a carry.
-    let lift = large.significand.leadingZeroBitCount - 1
+    // The larger operand's leading bit goes to bit 126, which leaves room for a carry, or to bit 127 where there is none, so
+    // that a truncated result keeps 127 bits at least: what stochastic rounding to 63 bits reads.
+    let room = a.isNegative == b.isNegative ? 1 : 0
+    let lift = large.significand.leadingZeroBitCount - room
     let exponent = large.exponent - lift
     let augend = large.significand << UInt128(lift)
     let shift = small.exponent - exponent
@@ -92,7 +94,7 @@ extension TruncatedReal {
   }
 
   /// Brings the leading bit of a truncated sum to the top. With a tail the operands' exponents differ by more than 20, so
-  /// that at most two leading bits are lost, and the bits shifted in below are only "more than zero, less than one unit".
+  /// that at most one leading bit is lost, and the bit shifted in below is only "more than zero, less than one unit".
   private static func normalized(
     isNegative: Bool, _ significand: UInt128, exponent: Int, hasTail: Bool
   ) -> TruncatedReal {

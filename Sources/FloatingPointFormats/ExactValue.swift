@@ -106,6 +106,23 @@ public struct TruncatedReal: Sendable, Hashable {
     self.init(isNegative: isNegative, significand: significand, exponent: exponent + dropped, hasTail: tail)
   }
 
+  /// Whether two reals are the same number, however their significands are aligned; a tail equals any other tail above the
+  /// same leading bits.
+  public static func == (a: TruncatedReal, b: TruncatedReal) -> Bool {
+    a.isNegative == b.isNegative && a.hasTail == b.hasTail && a.binaryExponent == b.binaryExponent
+      && a.leadingBits == b.leadingBits
+  }
+
+  /// Hashes what equality compares.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(isNegative)
+    hasher.combine(hasTail)
+    hasher.combine(binaryExponent)
+    hasher.combine(leadingBits)
+  }
+
+  private var leadingBits: UInt128 { significand << UInt128(significand.leadingZeroBitCount) }
+
   /// ⌊log₂|x|⌋.
   public var binaryExponent: Int { exponent + 127 - significand.leadingZeroBitCount }
 }

@@ -25,9 +25,10 @@ extension FloatingPointFormat {
 
   static let saturatingSuffix = "-saturating"
   static let noSubnormalsSuffix = "-nosubnormals"
+  static let noInfinitySuffix = "-noinfinity"
 
-  /// Reads a spelling: a name, or `pPeEMIN:EMAX` (`p11e-14:15` is binary16), either followed by `-nosubnormals`
-  /// (spelled-out formats only) and then `-saturating` where that is meant.
+  /// Reads a spelling: a name, or `pPeEMIN:EMAX` (`p11e-14:15` is binary16), either followed by `-noinfinity` and
+  /// `-nosubnormals` (spelled-out formats only) and then `-saturating` where that is meant, in this order.
   ///
   /// - Throws: ``FormatError/unknownFormat(_:suggestion:)``, ``FormatError/invalidParameters(_:)``.
   public init(spelling: String) throws {
@@ -44,11 +45,14 @@ extension FloatingPointFormat {
     var parameters = Substring(spelling)
     let hasSubnormals = !parameters.hasSuffix(Self.noSubnormalsSuffix)
     if !hasSubnormals { parameters = parameters.dropLast(Self.noSubnormalsSuffix.count) }
+    let hasInfinity = !parameters.hasSuffix(Self.noInfinitySuffix)
+    if !hasInfinity { parameters = parameters.dropLast(Self.noInfinitySuffix.count) }
     guard let match = parameters.wholeMatch(of: #/p(\d{1,3})e(-?\d{1,5}):(\d{1,5})/#),
       let precision = Int(match.1), let minimum = Int(match.2), let maximum = Int(match.3)
     else { throw Self.unknown(spelling) }
     try self.init(
-      precision: precision, minimumExponent: minimum, maximumExponent: maximum, hasSubnormals: hasSubnormals)
+      precision: precision, minimumExponent: minimum, maximumExponent: maximum, hasSubnormals: hasSubnormals,
+      specialValues: hasInfinity ? .infinityAndNaN : .nanOnly)
   }
 
   private static func unknown(_ spelling: String) -> FormatError {
@@ -62,6 +66,7 @@ extension FloatingPointFormat {
       return known.name + suffix
     }
     return "p\(precision)e\(minimumExponent):\(maximumExponent)"
+      + (specialValues == .nanOnly ? Self.noInfinitySuffix : "")
       + (hasSubnormals ? "" : Self.noSubnormalsSuffix) + suffix
   }
 }

@@ -90,7 +90,7 @@ public struct NumberLiteral: Sendable, Hashable, CustomStringConvertible {
     whole: Substring, fraction: Substring, exponent: Substring?, radix: Int, powersPerDigit: Int
   ) -> ScaledInteger? {
     guard !whole.isEmpty || !fraction.isEmpty, let power = exponent.map({ Int($0) }) ?? 0,
-      abs(power) <= exponentLimit, whole.count + fraction.count <= exponentLimit
+      power.magnitude <= UInt(exponentLimit), whole.count + fraction.count <= exponentLimit
     else { return nil }
     let significant = (whole + fraction).drop { $0 == "0" }
     return ScaledInteger(
@@ -100,7 +100,7 @@ public struct NumberLiteral: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension NumberLiteral: Codable {
-  /// Reads a JSON string or number; a string is the exact form.
+  /// Reads a JSON string or integer. A JSON number with a fraction is refused: decoders have rounded it to binary64 already.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if let integer = try? container.decode(Int.self) {

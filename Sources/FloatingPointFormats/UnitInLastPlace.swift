@@ -8,9 +8,10 @@ extension FloatingPointFormat {
     guard x.isFinite else { return nil }
     let exponent = x == 0 ? minimumExponent : max(Int(x.exponent), minimumExponent)
     if exponent > maximumExponent { return nil }
-    if exponent == maximumExponent, abs(x) > double(of: largestFiniteEncoding(isNegative: false)) {
-      return nil
-    }
+    // Beyond 53 bits this rounds up, and no binary64 number of the binade lies above the largest value.
+    let largest = Double(
+      sign: .plus, exponent: maximumExponent - precision + 1, significand: Double(largestSignificand))
+    if exponent == maximumExponent, abs(x) > largest { return nil }
     let unit = exponent - precision + 1
     guard unit >= -1074 else { return nil }
     return Double(sign: .plus, exponent: unit, significand: 1)
