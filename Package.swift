@@ -12,7 +12,13 @@ let recipeFiles = [
 let package = Package(
   name: "RoPEDrift",
   platforms: [.macOS(.v15)],
-  products: [],
+  products: [
+    .library(name: "RoPEDrift", targets: ["RoPEDrift"]),
+    .executable(name: "ropedrift", targets: ["RoPEDriftCommandLine"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
   targets: [
     // Formats, roundings and encodings. No dependencies.
     .target(name: "FloatingPointFormats"),
@@ -89,6 +95,25 @@ let package = Package(
         "RotaryAttention", "TensorIO",
       ]),
     .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting"]),
+
+    // What a user of the library imports: everything above, and nothing of the command line.
+    .target(
+      name: "RoPEDrift",
+      dependencies: [
+        "FloatingPointFormats", "ArbitraryPrecision", "RotaryAttention", "ReferenceEngine", "EmulatedEngine",
+        "TensorIO", "DriftAnalysis", "DriftReporting",
+      ]),
+
+    // The commands, which tests run in process, and the executable around them. The executable's target is
+    // not called ropedrift: beside RoPEDrift that would be one name on a disk that folds case.
+    .target(
+      name: "RoPEDriftCommands",
+      dependencies: [
+        "RoPEDrift", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(
+      name: "RoPEDriftCommandsTests", dependencies: ["RoPEDriftCommands", "RoPEDrift"]),
+    .executableTarget(name: "RoPEDriftCommandLine", dependencies: ["RoPEDriftCommands"]),
   ],
   swiftLanguageModes: [.v6]
 )
