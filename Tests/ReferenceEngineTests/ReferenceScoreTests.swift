@@ -93,7 +93,7 @@ import Testing
     let adversarial: [[Double]] = [
       [2, 2, 0, 0], [1, 0x1p-53, 0, 0], [0x1p60, 1, -0x1p60, 0x1p-40], [0, 0, 0, 0],
       [1e300, -1e300, 1e-300, 1],
-      [5e-324, 0, 0, 5e-324], [1e-160, 1e-160, 0, 3e-170], [.nan, 1, 1, 1], [1, .infinity, 0, 0],
+      [0x1p-1074, 0, 0, 0x1p-1074], [1e-160, 1e-160, 0, 3e-170], [.nan, 1, 1, 1], [1, .infinity, 0, 0],
       [1e200, 1e200, 1e200, 1e200],
     ]
     let vectors = adversarial + (0..<6).map { vector(UInt64($0) + 5, size) }
