@@ -1,0 +1,34 @@
+// INPUT, which means the same in every command.
+
+import ArgumentParser
+import RoPEDrift
+
+/// INPUT, optional: the shipped sample where it is left out.
+public struct InputArgument: ParsableArguments {
+  /// The argument as typed.
+  @Argument(
+    help: ArgumentHelp(
+      "A safetensors file, a folder of .npy files, - (standard input) or synthetic:KIND,key=value.",
+      discussion: "Left out: the sample that ships with ropedrift.", valueName: "INPUT"))
+  public var input: String?
+
+  /// For the parser.
+  public init() {}
+
+  /// Opens the input.
+  ///
+  /// - Throws: ``TensorFileError``.
+  public func open() throws -> AttentionInput {
+    if let input { try AttentionInput.open(input) } else { try AttentionInput.shippedSample() }
+  }
+}
+
+extension AttentionLayer {
+  /// The layer's sizes as the engines take them.
+  public var attentionShape: AttentionShape {
+    // A layer has passed the same checks.
+    try! AttentionShape(
+      heads: queryHeads, keyValueHeads: kvHeads, queryTokens: queryTokens, keyTokens: keyTokens,
+      headSize: headSize)
+  }
+}

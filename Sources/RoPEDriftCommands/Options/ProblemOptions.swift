@@ -1,0 +1,211 @@
+// The mathematical problem from an input's metadata and from flags. Flags win; what neither says is an error, never a guess.
+
+import ArgumentParser
+import RoPEDrift
+
+/// `--base`, `--rotary-size`, `--scaling`: what the frequencies depend on.
+public struct FrequencyOptions: ParsableArguments {
+  /// The base.
+  @Option(
+    help: ArgumentHelp("Base of the frequencies; overrides the input's rope.base.", valueName: "b"),
+    transform: NumberLiteral.init)
+  public var base: NumberLiteral?
+  /// The number of rotated channels.
+  @Option(
+    help: ArgumentHelp("Rotated channels of a head; overrides the input's rope.rotary_size.", valueName: "r"))
+  public var rotarySize: Int?
+  /// Frequency scaling, as typed.
+  @Option(
+    help: ArgumentHelp("Frequency scaling: none (others come with later versions).", valueName: "scaling"))
+  public var scaling: String?
+
+  /// For the parser.
+  public init() {}
+}
+
+/// The options that state a problem: ``FrequencyOptions``, `--layout`, `--scale`, `--stored-frequencies`.
+public struct ProblemOptions: ParsableArguments {
+  /// Base, rotary size, scaling.
+  @OptionGroup public var frequencies: FrequencyOptions
+  /// Layout, as typed.
+  @Option(
+    help: ArgumentHelp(
+      "Pairing of channels: half-split or interleaved; overrides the input's rope.layout.",
+      valueName: "layout"))
+  public var layout: String?
+  /// The attention scale; nil for 1/sqrt(head size).
+  @Option(
+    help: ArgumentHelp("What multiplies q·k; 1/sqrt(head size) if left out.", valueName: "s"),
+    transform: NumberLiteral.init)
+  public var scale: NumberLiteral?
+  /// Whether the reference takes a recipe's rounded frequencies as exact reals.
+  @Flag(
+    help:
+      "Let the exact score take the recipe's stored frequencies as exact reals, which leaves out their error."
+  )
+  public var storedFrequencies = false
+
+  /// For the parser.
+  public init() {}
+
+  /// The problem of an input under these flags. A flag that contradicts the metadata is noted on the current console.
+  ///
+  /// - Throws: ``CommandFailure``: wrong usage where a flag is to blame, else a failure that names the file.
+  public func resolve(for input: AttentionInput) throws -> ResolvedProblem {
+    let resolver = MetadataResolver(input: input)
+    let resolved = ResolvedProblem(
+      layout: try resolver.layout(flag: layout).value,
+      base: try resolver.base(flag: frequencies.base).value,
+      rotarySize: try resolver.rotarySize(flag: frequencies.rotarySize),
+      scale: try scale.map { try AttentionScale(literal: $0) } ?? .inverseSquareRootOfHeadSize,
+      usesStoredFrequencies: storedFrequencies,
+      owner: input.spelling)
+    try resolver.checkScaling(flag: frequencies.scaling)
+    return resolved
+  }
+}
+
+/// A value and whether a flag gave it.
+struct Sourced<Value: Sendable>: Sendable {
+  var value: Value
+  var isFromFlag: Bool
+}
+
+/// A problem whose head size is still open, because layers may differ in it.
+public struct ResolvedProblem: Sendable {
+  /// Pairing of channels.
+  public let layout: RotaryLayout
+  /// b, exactly as written.
+  public let base: NumberLiteral
+  let rotarySize: Sourced<Int>
+  /// What multiplies q·k.
+  public let scale: AttentionScale
+  /// Whether the reference takes a recipe's stored frequencies as exact reals.
+  public let usesStoredFrequencies: Bool
+  /// What the input is called in messages.
+  let owner: String
+
+  /// The embedding of heads of a size.
+  ///
+  /// - Throws: ``CommandFailure`` where the rotary size does not fit.
+  public func embedding(headSize: Int) throws -> RotaryEmbedding {
+    do {
+      return try RotaryEmbedding(headSize: headSize, rotarySize: rotarySize.value, base: base, layout: layout)
+    } catch let error as ProblemError {
+      throw rotarySize.isFromFlag
+        ? CommandFailure(.wrongUsage, error.description)
+        : CommandFailure(.failed, "\(owner): \(error.description)")
+    }
+  }
+
+  /// The exact problem of heads of a size; with ``usesStoredFrequencies``, at the frequencies that a recipe stores.
+  ///
+  /// - Throws: ``CommandFailure``, ``UndecidedRounding``.
+  public func reference(headSize: Int, storedFrequenciesOf recipe: Recipe) throws -> ReferenceProblem {
+    let embedding = try embedding(headSize: headSize)
+    guard usesStoredFrequencies else { return ReferenceProblem(embedding: embedding, scale: scale) }
+    let units = try recipe.inverseFrequency.frequencies(of: embedding).enumerated().map { pair, frequency in
+      guard let exact = frequency.exactReal else {
+        throw CommandFailure(
+          .failed,
+          "recipe \(recipe.name): the stored frequency of pair \(pair) is not finite, so it has no exact score; leave out --stored-frequencies"
+        )
+      }
+      return exact
+    }
+    let angles = ExactAngles(units: units) { position, _ in Rational(position) }
+    return ReferenceProblem(embedding: embedding, scale: scale, angles: angles)
+  }
+
+  /// The scale in words: `1/sqrt(head size)` or what was typed.
+  public var scaleInWords: String {
+    switch scale {
+    case .inverseSquareRootOfHeadSize: "1/sqrt(head size)"
+    case .value(let literal): literal.text
+    }
+  }
+}
+
+/// Metadata beside flags, one field at a time.
+struct MetadataResolver {
+  let input: AttentionInput
+
+  func layout(flag: String?) throws -> Sourced<RotaryLayout> {
+    let known = RotaryLayout.allCases.map(\.rawValue)
+    let list = known.joined(separator: " or ")
+    return try field(AttentionInput.Metadata.layout, flag: "--layout", typed: flag, list: list) { text in
+      RotaryLayout(rawValue: text)
+    } invalid: { text in
+      "is '\(text)'\(didYouMean(nearestName(to: text, among: known))), expected \(list)"
+    }
+  }
+
+  func base(flag: NumberLiteral?) throws -> Sourced<NumberLiteral> {
+    try field(AttentionInput.Metadata.base, flag: "--base", typed: flag?.text, list: "a number such as 10000")
+    {
+      text in
+      guard let literal = try? NumberLiteral(text), let value = Rational(literal), value.sign > 0 else {
+        return nil
+      }
+      return literal
+    } invalid: { text in
+      "is '\(text)', expected a finite number above zero"
+    } same: { a, b in
+      Rational(a) == Rational(b)
+    }
+  }
+
+  func rotarySize(flag: Int?) throws -> Sourced<Int> {
+    try field(
+      AttentionInput.Metadata.rotarySize, flag: "--rotary-size", typed: flag.map(String.init),
+      list: "the head size where all channels rotate"
+    ) { text in
+      Int(text)
+    } invalid: { text in
+      "is '\(text)', expected an integer"
+    }
+  }
+
+  func checkScaling(flag: String?) throws {
+    let stored = input.metadata[AttentionInput.Metadata.scaling]
+    func isDefault(_ text: String?) -> Bool { text == nil || text == "none" || text == "default" }
+    if let flag {
+      guard isDefault(flag) else {
+        throw CommandFailure(
+          .wrongUsage, "scaling '\(flag)' is not implemented; this version has none (the default) only")
+      }
+      if !isDefault(stored) { noteOverride("--scaling \(flag)", AttentionInput.Metadata.scaling, stored!) }
+    } else if !isDefault(stored) {
+      throw CommandFailure(
+        .failed,
+        "\(input.spelling): \(AttentionInput.Metadata.scaling) is '\(stored!)', which is not implemented; --scaling none computes as if there were no scaling"
+      )
+    }
+  }
+
+  private func noteOverride(_ flag: String, _ key: String, _ stored: String) {
+    Console.current.note("\(flag) overrides \(key) '\(stored)' of \(input.spelling)")
+  }
+
+  private func field<Value: Equatable & Sendable>(
+    _ key: String, flag: String, typed: String?, list: String, _ parse: (String) -> Value?,
+    invalid: (String) -> String, same: (Value, Value) -> Bool = { $0 == $1 }
+  ) throws -> Sourced<Value> {
+    let stored = input.metadata[key]
+    if let typed {
+      guard let value = parse(typed) else { throw CommandFailure(.wrongUsage, "\(flag) \(invalid(typed))") }
+      if let stored, parse(stored).map({ !same($0, value) }) ?? true {
+        noteOverride("\(flag) \(typed)", key, stored)
+      }
+      return Sourced(value: value, isFromFlag: true)
+    }
+    guard let stored else {
+      throw CommandFailure(
+        .failed, "\(input.spelling): the metadata has no \(key); say it with \(flag), \(list)")
+    }
+    guard let value = parse(stored) else {
+      throw CommandFailure(.failed, "\(input.spelling): \(key) \(invalid(stored)); override it with \(flag)")
+    }
+    return Sourced(value: value, isFromFlag: false)
+  }
+}
