@@ -5,8 +5,9 @@ import ArbitraryPrecision
 /// Softmax of one row in binary64: e_j = RN(exp(RN(s_j − max))), correctly rounded; the sum over keys in ascending order, each
 /// partial sum rounded; one division a key.
 ///
-/// Relative error of a probability against the exact softmax of the given logits: below (n + 6)·2^−53 for n keys, plus the
-/// rounding of s_j − max (absolute at most 2^−53·|s_j − max| in the exponent); probabilities below 2^−1022 underflow gradually.
+/// Relative error against the exact softmax of the given logits, to first order: below (n + 6)·2^−53 for n keys from exp, sum and
+/// division, plus 2^−52·max|s_j − max| from rounding s_j − max. Logits that are themselves correctly rounded to binary64 add
+/// 2·2^−53·max|s|, twice: in all below (n + 6)·2^−53 + 2^−50·max|s|. Probabilities below 2^−1022 underflow gradually.
 /// Edge cases: an empty row gives nothing; a row with a NaN, with +∞, or with nothing but −∞ gives NaN throughout.
 public func defaultSoftmax(
   _ logits: UnsafeBufferPointer<Double>, into probabilities: UnsafeMutableBufferPointer<Double>

@@ -1,0 +1,141 @@
+// run.json: everything that decided the bytes of a report, and nothing that did not (no time, no host, no thread count, no place).
+
+import ArbitraryPrecision
+import DriftAnalysis
+import EmulatedEngine
+import FloatingPointFormats
+import ReferenceEngine
+import RotaryAttention
+import TensorIO
+
+/// What `run.json` records.
+public struct RunRecord: Sendable {
+  /// The command that makes the same report again, without output path and threads.
+  public let command: [String]
+  /// The tool's version.
+  public let toolVersion: String
+  /// What was found.
+  public let results: DriftResults
+  /// SHA-256 of the input, hexadecimal.
+  public let inputIdentity: String
+
+  /// A record of results.
+  ///
+  /// - Throws: ``TensorFileError`` where the input cannot be read any more.
+  public init(command: [String], toolVersion: String, results: DriftResults) throws {
+    self.command = command
+    self.toolVersion = toolVersion
+    self.results = results
+    inputIdentity = try results.experiment.input.identity()
+  }
+
+  /// The name of the file inside the folder.
+  public static let fileName = "run.json"
+
+  /// The whole record.
+  public var json: JSONValue {
+    var record: JSONObject = [:]
+    record["command"] = .array(command.map(JSONValue.string))
+    record["versions"] = .object([
+      "ropedrift": .string(toolVersion), "mpfr": .string(LibraryVersions.mpfr),
+      "gmp": .string(LibraryVersions.gmp),
+    ])
+    record["input"] = input
+    record["problem"] = problem
+    record["measured"] = measured
+    record["reference"] = reference
+    record["seeds"] = .array(seeds)
+    record["recipes"] = .array(results.recipes.map { JSONValue($0.emulation.recipe) })
+    return .object(record)
+  }
+
+  private var input: JSONValue {
+    .object([
+      "name": .string(results.experiment.input.spelling),
+      "sha256": .string(inputIdentity),
+      "metadata": .object(metadata),
+      "nonfinite": .object(nonFinite),
+    ])
+  }
+
+  private var problem: JSONValue {
+    let embedding = results.experiment.embedding
+    let shape = results.experiment.shape
+    var object: JSONObject = [:]
+    object["head_size"] = .integer(embedding.headSize)
+    object["rotary_size"] = .integer(embedding.rotarySize)
+    object["layout"] = .string(embedding.layout.rawValue)
+    object["base"] = .string(embedding.base.text)
+    object["scaling"] = "none"
+    object["scale"] = .string(scale)
+    object["heads"] = .integer(shape.heads)
+    object["kv_heads"] = .integer(shape.keyValueHeads)
+    object["query_tokens"] = .integer(shape.queryTokens)
+    object["key_tokens"] = .integer(shape.keyTokens)
+    return .object(object)
+  }
+
+  private var measured: JSONValue {
+    let experiment = results.experiment
+    var object: JSONObject = ["mode": "isolated", "positions": "continuous"]
+    object["mask"] = .string(experiment.mask.rawValue)
+    object["layers"] = .array(experiment.layers.map(JSONValue.integer))
+    object["heads"] = .array(experiment.heads.map(JSONValue.integer))
+    object["shifts"] = .array(experiment.comparisons.map(Self.pair))
+    object["sweep"] = .array(experiment.sweep.map(Self.pair))
+    object["lengths"] = .array(experiment.lengths.map(JSONValue.integer))
+    object["reference_frequencies"] = experiment.usesStoredFrequencies ? "stored by each recipe" : "exact"
+    return .object(object)
+  }
+
+  private var reference: JSONValue {
+    let counts = results.referenceCounts
+    return .object([
+      "scores": .integer(counts.bounded + counts.relativeForm + counts.nonFinite),
+      "decided_by_bound": .integer(counts.bounded),
+      "decided_by_relative_form": .integer(counts.relativeForm),
+      "not_finite": .integer(counts.nonFinite),
+      "logits": "correctly rounded to binary64, nearest even",
+      "probabilities": .string(
+        "default softmax of the rounded logits; relative error against the exact probabilities below "
+          + "(n + 6)*2^-53 + 2^-50*max|s| for a row of n keys with logits s"),
+    ])
+  }
+
+  private var metadata: JSONObject {
+    var object: JSONObject = [:]
+    for (key, value) in results.experiment.input.metadata.sorted(by: { $0.key < $1.key }) {
+      object[key] = .string(value)
+    }
+    return object
+  }
+
+  private var nonFinite: JSONObject {
+    var object: JSONObject = [:]
+    for tensor in results.nonFinite {
+      object[tensor.tensor] = .object([
+        "nan": .integer(tensor.count.nans), "infinite": .integer(tensor.count.infinities),
+      ])
+    }
+    return object
+  }
+
+  private var scale: String {
+    switch results.experiment.scale {
+    case .inverseSquareRootOfHeadSize: "1/sqrt(head size)"
+    case .value(let literal): literal.text
+    }
+  }
+
+  /// Seeds of the recipes' stochastic roundings, each once.
+  private var seeds: [JSONValue] {
+    let all = results.recipes.flatMap { $0.emulation.recipe.chains }.compactMap { entry -> UInt64? in
+      if case .stochastic(let seed) = entry.chain.rounding { seed } else { nil }
+    }
+    return Set(all).sorted().map { .string(String($0)) }
+  }
+
+  private static func pair(_ shifts: ShiftPair) -> JSONValue {
+    .array([.integer(shifts.first), .integer(shifts.second)])
+  }
+}
