@@ -20,7 +20,8 @@ public enum DriftReport {
   /// The description of the folder.
   public static let package = DataPackage(
     name: "ropedrift-report", title: "RoPEDrift report",
-    summary: "Drift of attention scores under shifted positions in emulated low-precision arithmetic, and error against the "
+    summary:
+      "Drift of attention scores under shifted positions in emulated low-precision arithmetic, and error against the "
       + "exact reference. Drift and error are different questions and stand in different columns. run.json says what was "
       + "run; NaN, INF and -INF are written as such, and an empty cell is a figure that no pair defines.",
     tables: ReportTable.all.map(\.description))

@@ -8,7 +8,8 @@ extension DriftResults {
   /// then what has to be known to read it.
   public var summaryText: String {
     var table = AlignedTextTable(header: [
-      "recipe", "shifts", "D (weighted)", "D_logit", "share 0: logit", "probability", "uniform", "bound", "worst head",
+      "recipe", "shifts", "D (weighted)", "D_logit", "share 0: logit", "probability", "uniform", "bound",
+      "worst head",
       "worst key: logit", "probability", "not finite",
     ])
     for recipe in recipes {
@@ -63,7 +64,8 @@ extension DriftResults {
   }
 
   /// The first of the greatest elements.
-  private static func firstMaximum<Element>(_ elements: [Element], by value: (Element) -> Double) -> Element? {
+  private static func firstMaximum<Element>(_ elements: [Element], by value: (Element) -> Double) -> Element?
+  {
     elements.reduce(nil as Element?) { best, element in
       guard let best, value(best) >= value(element) else { return element }
       return best

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Indices as typed: numbers and ranges, separated by commas.
-public struct IndexSelection: Sendable, Hashable {
+public struct IndexSelection: Sendable, Hashable, CustomStringConvertible {
   private let ranges: [ClosedRange<Int>]
 
   /// Reads a list such as `0,2,5-8`.
@@ -22,6 +22,12 @@ public struct IndexSelection: Sendable, Hashable {
       }
       return first...last
     }
+  }
+
+  /// The list in the form in which it is typed.
+  public var description: String {
+    ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(
+      separator: ",")
   }
 
   /// The selected indices, ascending, each once.

@@ -1,0 +1,123 @@
+// `ropedrift report`: the main job. Measures drift and error of recipes on an input and writes the tables.
+
+import ArgumentParser
+import RoPEDrift
+
+/// Measures drift and writes a report folder.
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract: "Measure how far each token's relative position drifts, and write the tables.",
+    discussion: """
+      For every recipe the attention logits and probabilities are emulated bit by bit at two shifts of all positions, and \
+      compared with each other (drift, zero in exact arithmetic) and with the exact reference (error). The folder holds \
+      summary.csv, tokens.csv, distances.csv, shifts.csv, lengths.csv, frequencies.csv, run.json and datapackage.json; it \
+      appears whole or not at all. A short table goes to stdout.
+
+      Examples:
+        ropedrift report -o out
+        ropedrift report capture.safetensors -o out --recipe hf-bf16 --recipe fp32 --shifts 0,16 --shifts 0,4096
+        ropedrift report -o out --force --layers 7 --heads 0-3 --sweep 0,2,4,8,15,17,100 --against-shift 16
+      """)
+
+  @OptionGroup var input: InputArgument
+  @Option(
+    name: [.customShort("o"), .customLong("output")],
+    help: ArgumentHelp("The folder to write; it must not exist without --force.", valueName: "dir"))
+  var output: String
+  @Flag(help: "Replace an earlier report at the output path.")
+  var force = false
+  @OptionGroup var recipes: RecipeOptions
+  @OptionGroup var shifts: ShiftOptions
+  @OptionGroup var selection: SelectionOptions
+  @OptionGroup var problem: ProblemOptions
+  @OptionGroup var threads: ThreadsOption
+  @OptionGroup var format: JSONOption
+
+  func run() throws {
+    let console = Console.current
+    let chosen = try recipes.resolve(default: RecipeRegistry.all)
+    let comparisons = try shifts.comparisons()
+    let sweep = try shifts.sweepPairs()
+    let lengths = try shifts.prefixLengths()
+    let location = try OutputLocation(checking: output, replacing: force)
+    let attention = try input.open()
+    let experiment = try experiment(
+      attention, recipes: chosen, comparisons: comparisons, sweep: sweep, lengths: lengths)
+
+    let folder = try StagedFolder(at: location)
+    let results = try InterruptionGuard.protecting(cleanup: { folder.discard() }) {
+      let meter = ProgressMeter("pairs", total: experiment.workload)
+      let results = try experiment.run(threads: threads.count) { meter.advance(by: $0) }
+      meter.finish()
+      let record = try RunRecord(
+        command: canonicalCommand, toolVersion: RoPEDriftVersion.current, results: results)
+      try DriftReport.write(record, into: folder)
+      if let left = try folder.commit() {
+        console.note("the report that was replaced could not be removed and is now at \(left)")
+      }
+      return (results, record)
+    }
+    if format.json {
+      try console.print(json: try Self.json(results.0, results.1))
+    } else {
+      try console.write(results.0.summaryText)
+      try console.print("written to \(output)")
+    }
+  }
+
+  private func experiment(
+    _ attention: AttentionInput, recipes: [Recipe], comparisons: [ShiftPair], sweep: [ShiftPair],
+    lengths: [Int]?
+  ) throws -> DriftExperiment {
+    let layers = try selection.resolveLayers(of: attention)
+    let heads = try selection.resolveHeads(of: layers[0], in: attention)
+    let resolved = try problem.resolve(for: attention)
+    do {
+      return try DriftExperiment(
+        input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
+        scale: resolved.scale,
+        recipes: recipes, layers: layers.map(\.index), heads: heads, comparisons: comparisons, sweep: sweep,
+        lengths: lengths, usesStoredFrequencies: resolved.usesStoredFrequencies)
+    } catch let error as ExperimentError {
+      throw CommandFailure(.wrongUsage, error.description)
+    }
+  }
+
+  /// The command that makes the same bytes: without the output path, `--force`, `--threads` and `--json`.
+  private var canonicalCommand: [String] {
+    var words = ["ropedrift", "report"]
+    if let name = input.input { words.append(name) }
+    func add(_ flag: String, _ value: String?) {
+      if let value {
+        words += [value.hasPrefix("-") ? "\(flag)=\(value)" : flag] + (value.hasPrefix("-") ? [] : [value])
+      }
+    }
+    for name in recipes.names { add("--recipe", name) }
+    for pair in shifts.shifts { add("--shifts", pair) }
+    add("--sweep", shifts.sweep)
+    add("--against-shift", shifts.againstShift)
+    add("--lengths", shifts.lengths)
+    add("--layers", selection.layers?.description)
+    add("--heads", selection.heads?.description)
+    add("--base", problem.frequencies.base?.text)
+    add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
+    add("--scaling", problem.frequencies.scaling)
+    add("--layout", problem.layout)
+    add("--scale", problem.scale?.text)
+    if problem.storedFrequencies { words.append("--stored-frequencies") }
+    return words
+  }
+
+  /// The record of the run and the rows of summary.csv.
+  private static func json(_ results: DriftResults, _ record: RunRecord) throws -> JSONValue {
+    let names = ReportTable.summary.description.schema.columns.map(\.name)
+    var rows: [JSONValue] = []
+    try ReportTable.summary.forEachRow(results) { cells in
+      var row: JSONObject = [:]
+      for (name, cell) in zip(names, cells) { row[name] = JSONValue(cell) }
+      rows.append(.object(row))
+    }
+    return .object(["run": record.json, "summary": .array(rows)])
+  }
+}
