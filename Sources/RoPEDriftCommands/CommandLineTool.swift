@@ -21,7 +21,7 @@ struct RootCommand: ParsableCommand {
 
   /// The subcommands in the order in which help lists them. A command is added by its file and a line here.
   static let commands: [any ParsableCommand.Type] = [
-    ReportCommand.self, FormatsCommand.self,
+    ReportCommand.self, ScoreCommand.self, FormatsCommand.self,
   ]
 }
 

@@ -1,4 +1,5 @@
-// The mathematical problem from an input's metadata and from flags. Flags win; what neither says is an error, never a guess.
+// The mathematical problem from an input's metadata and from flags. Flags win. A layout or a base that neither says is an error,
+// never a guess; a rotary size that neither says is the head size, as the metadata's definition has it.
 
 import ArgumentParser
 import RoPEDrift
@@ -12,7 +13,9 @@ public struct FrequencyOptions: ParsableArguments {
   public var base: NumberLiteral?
   /// The number of rotated channels.
   @Option(
-    help: ArgumentHelp("Rotated channels of a head; overrides the input's rope.rotary_size.", valueName: "r"))
+    help: ArgumentHelp(
+      "Rotated channels of a head; overrides the input's rope.rotary_size. Neither: all channels.",
+      valueName: "r"))
   public var rotarySize: Int?
   /// Frequency scaling, as typed.
   @Option(
@@ -77,7 +80,8 @@ public struct ResolvedProblem: Sendable {
   public let layout: RotaryLayout
   /// b, exactly as written.
   public let base: NumberLiteral
-  let rotarySize: Sourced<Int>
+  /// r; nil where neither flag nor metadata says it, and then all channels rotate.
+  let rotarySize: Sourced<Int>?
   /// What multiplies q·k.
   public let scale: AttentionScale
   /// Whether the reference takes a recipe's stored frequencies as exact reals.
@@ -90,9 +94,10 @@ public struct ResolvedProblem: Sendable {
   /// - Throws: ``CommandFailure`` where the rotary size does not fit.
   public func embedding(headSize: Int) throws -> RotaryEmbedding {
     do {
-      return try RotaryEmbedding(headSize: headSize, rotarySize: rotarySize.value, base: base, layout: layout)
+      return try RotaryEmbedding(
+        headSize: headSize, rotarySize: rotarySize?.value, base: base, layout: layout)
     } catch let error as ProblemError {
-      throw rotarySize.isFromFlag
+      throw rotarySize?.isFromFlag ?? false
         ? CommandFailure(.wrongUsage, error.description)
         : CommandFailure(.failed, "\(owner): \(error.description)")
     }
@@ -155,10 +160,11 @@ struct MetadataResolver {
     }
   }
 
-  func rotarySize(flag: Int?) throws -> Sourced<Int> {
-    try field(
+  func rotarySize(flag: Int?) throws -> Sourced<Int>? {
+    if flag == nil, input.metadata[AttentionInput.Metadata.rotarySize] == nil { return nil }
+    return try field(
       AttentionInput.Metadata.rotarySize, flag: "--rotary-size", typed: flag.map(String.init),
-      list: "the head size where all channels rotate"
+      list: "an even number"
     ) { text in
       Int(text)
     } invalid: { text in

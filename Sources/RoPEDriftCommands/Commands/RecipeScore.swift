@@ -1,0 +1,177 @@
+// One emulated score beside the exact one: every stage's value, and the difference at the end.
+
+import RoPEDrift
+
+/// What `score --recipe` shows of one recipe.
+struct RecipeScore {
+  let recipe: Recipe
+  private let emulation: Emulation
+  private let score: EmulatedScore
+  private let pair: ScorePair
+  private let digits: Int
+  /// The reference that the differences are taken from; nil where it is not defined.
+  private let exact: ExactReal?
+
+  init(_ recipe: Recipe, _ problem: ResolvedProblem, _ pair: ScorePair, digits: Int) throws {
+    self.recipe = recipe
+    self.pair = pair
+    self.digits = digits
+    emulation = try Emulation(
+      recipe: recipe, embedding: problem.embedding(headSize: pair.headSize), scale: problem.scale)
+    score = try pair.emulatedScore(emulation)
+    exact = pair.exactScore(try problem.reference(headSize: pair.headSize, storedFrequenciesOf: recipe))
+  }
+
+  private func stored(_ value: StageValue, _ chains: RoundingChain...) throws -> StoredValue {
+    // What a stage keeps exact is still stored as an earlier stage left it.
+    try StoredValue(value, format: chains.first { !$0.isExact }?.stored, digits: digits)
+  }
+
+  // MARK: Stages
+
+  private func frequency(_ index: Int) throws -> StoredValue {
+    try stored(emulation.frequencies[index], recipe.inverseFrequency.rounding)
+  }
+
+  private func angle(_ entry: TableEntry) throws -> StoredValue { try stored(entry.angle, recipe.angle) }
+
+  private func trig(_ value: StageValue) throws -> StoredValue { try stored(value, recipe.trig) }
+
+  private func table(_ value: StageValue) throws -> StoredValue {
+    try stored(value, recipe.table, recipe.trig)
+  }
+
+  private func input(_ side: EmulatedScore.Side, _ channel: Int) throws -> StoredValue {
+    try stored(side.input[channel], recipe.input)
+  }
+
+  private func rotated(_ side: EmulatedScore.Side, _ channel: Int) throws -> StoredValue {
+    let earlier = channel < emulation.embedding.rotarySize ? recipe.rotation.rounding : recipe.input
+    return try stored(side.rotated[channel], recipe.rotated, earlier)
+  }
+
+  private func scalars() throws -> [(name: String, value: StoredValue)] {
+    let logit = recipe.logit
+    return [
+      ("accumulator", try stored(score.accumulator, recipe.dot.rounding)),
+      ("stored score", try stored(score.storedScore, logit.storedScore, recipe.dot.rounding)),
+      ("scale factor", try stored(emulation.scaleFactor, logit.scaleFactor)),
+      ("logit", try stored(score.logit, logit.rounding)),
+    ]
+  }
+
+  // MARK: Error
+
+  /// Logit minus exact score to the asked number of digits; nil where either is not finite, or where two different exact
+  /// expressions cannot be told apart.
+  private func difference() -> (decimal: String, value: Double)? {
+    guard let exact, let logit = score.logit.exactReal else { return nil }
+    let difference = ExactReal.sum([logit, -exact])
+    guard let decimal = try? difference.decimal(digits: min(digits, 17)),
+      let value = try? difference.exactValue()
+    else { return nil }
+    return (decimal, FloatingPointFormat.fp64.rounded(value))
+  }
+
+  /// The difference in units in the last place of the logit's format at the exact score.
+  private func ulps(_ difference: Double) -> Double? {
+    guard let format = recipe.logitFormat, let exact, let value = try? exact.exactValue(),
+      let unit = format.unitInLastPlace(at: FloatingPointFormat.fp64.rounded(value))
+    else { return nil }
+    return difference / unit
+  }
+
+  // MARK: Output
+
+  func json(frequencies: String) throws -> JSONValue {
+    var object: JSONObject = ["recipe": .string(recipe.name)]
+    object["scale_factor"] = try scalars()[2].value.json
+    object["pairs"] = .array(
+      try (0..<emulation.embedding.pairCount).map { index in
+        func side(_ entry: TableEntry) throws -> JSONValue {
+          .object([
+            "angle": try angle(entry).json, "trig_cos": try trig(entry.trigCosine).json,
+            "trig_sin": try trig(entry.trigSine).json, "cos": try table(entry.cosine).json,
+            "sin": try table(entry.sine).json,
+          ])
+        }
+        let embedding = emulation.embedding
+        let channels = embedding.layout.channels(ofPair: index, rotarySize: embedding.rotarySize)
+        return .object([
+          "pair": .integer(index), "channels": [.integer(channels.first), .integer(channels.second)],
+          "frequency": try frequency(index).json, "query": try side(score.query.table[index]),
+          "key": try side(score.key.table[index]),
+        ])
+      })
+    object["channels"] = .array(
+      try (0..<pair.headSize).map { channel in
+        .object([
+          "channel": .integer(channel), "query_input": try input(score.query, channel).json,
+          "query_rotated": try rotated(score.query, channel).json,
+          "key_input": try input(score.key, channel).json,
+          "key_rotated": try rotated(score.key, channel).json,
+        ])
+      })
+    for (name, value) in try scalars() where name != "scale factor" {
+      object[name.replacing(" ", with: "_")] = value.json
+    }
+    let difference = difference()
+    object["exact_frequencies"] = .string(frequencies)
+    object["exact_value"] = try exact.map { .string(try $0.decimal(digits: digits)) } ?? .string("NaN")
+    object["difference"] = difference.map { .number($0.value) } ?? .null
+    object["error_ulp"] = difference.flatMap { ulps($0.value) }.map(JSONValue.number) ?? .null
+    return .object(object)
+  }
+
+  /// Tables for people, of the first pairs and channels or of all.
+  func text(full: Bool, frequencies: String) throws -> String {
+    var text = "recipe \(recipe.name)\n"
+    let shownPairs = full ? emulation.embedding.pairCount : min(emulation.embedding.pairCount, 4)
+    for (name, position, side) in [
+      ("query", pair.queryPosition, score.query), ("key", pair.keyPosition, score.key),
+    ] {
+      text += "\ntable at the \(name)'s position \(position)\n"
+      var table = AlignedTextTable(header: [
+        "pair", "frequency", "bits", "angle", "bits", "cos", "bits", "sin", "bits",
+      ])
+      for index in 0..<shownPairs {
+        let entry = side.table[index]
+        table.append(
+          [.integer(index)] + (try frequency(index).cells) + (try angle(entry).cells)
+            + (try self.table(entry.cosine).cells) + (try self.table(entry.sine).cells))
+      }
+      text += table.text + Self.rest(emulation.embedding.pairCount - shownPairs, "pairs")
+    }
+    let shownChannels = full ? pair.headSize : min(pair.headSize, 4)
+    text += "\nvectors\n"
+    var vectors = AlignedTextTable(header: [
+      "channel", "query", "bits", "rotated", "bits", "key", "bits", "rotated", "bits",
+    ])
+    for channel in 0..<shownChannels {
+      vectors.append(
+        [.integer(channel)] + (try input(score.query, channel).cells)
+          + (try rotated(score.query, channel).cells) + (try input(score.key, channel).cells)
+          + (try rotated(score.key, channel).cells))
+    }
+    text += vectors.text + Self.rest(pair.headSize - shownChannels, "channels") + "\n"
+    var results = AlignedTextTable(header: ["result", "value", "bits", "format"])
+    for (name, value) in try scalars() {
+      results.append([.string(name)] + value.cells + [.string(value.format?.spelling ?? "exact")])
+    }
+    text += results.text
+    return text + (try errorLine(frequencies: frequencies))
+  }
+
+  private func errorLine(frequencies: String) throws -> String {
+    guard let difference = difference() else { return "error         not defined\n" }
+    let reference =
+      frequencies == "real" ? "the exact score" : "the exact score at \(frequencies) frequencies"
+    let inUlps =
+      ulps(difference.value).map { " = \(AlignedTextTable.text($0)) ulp of \(recipe.logitFormat!.spelling)" }
+    return "error         \(difference.decimal) from \(reference)\(inUlps ?? "")\n"
+  }
+
+  private static func rest(_ count: Int, _ what: String) -> String {
+    count == 0 ? "" : "… \(count) more \(what); --full shows all\n"
+  }
+}
