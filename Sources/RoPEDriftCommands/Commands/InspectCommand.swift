@@ -129,7 +129,7 @@ private struct Inspection {
   private var sortedMetadata: [(key: String, value: String)] { metadata.sorted { $0.key < $1.key } }
 
   var text: String {
-    var text = "\(name) (\(container))\n"
+    var text = "\(AlignedTextTable.visible(name)) (\(container))\n"
     if let sha256 { text += "sha256 \(sha256)\n" }
     var table = AlignedTextTable(header: ["tensor", "type", "shape", "NaN", "infinite", "bytes"])
     for tensor in tensors {
@@ -146,7 +146,7 @@ private struct Inspection {
       for (key, value) in sortedMetadata { table.append([.string(key), .string(value)]) }
       text += table.text
     }
-    text += obstacle.map { "not an input for reports: \($0)\n" } ?? ""
+    text += obstacle.map { "not an input for reports: \(AlignedTextTable.visible($0))\n" } ?? ""
     return text
   }
 

@@ -52,6 +52,7 @@ extension RoundingChain {
     switch rounding {
     case .nearestEven: []
     case .stochastic(let seed):
+      // A seed above Int's range is written as the negative number of the same 64 bits, and read back as them.
       [("rounding", .string(rounding.spelling)), ("seed", .integer(Int(truncatingIfNeeded: seed)))]
     default: [("rounding", .string(rounding.spelling))]
     }

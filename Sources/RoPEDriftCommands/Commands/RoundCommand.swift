@@ -35,11 +35,14 @@ struct RoundCommand: ParsableCommand {
     let console = Console.current
     let named = FloatingPointFormat.named.map(\.format)
     let rounding = try rounding.resolve()
+    var results: [RoundingResult] = []
+    // The terminator arrives as a value too.
+    var values = values
+    if let terminator = values.firstIndex(of: "--") { values.remove(at: terminator) }
     guard !values.isEmpty || !bits.isEmpty else {
       throw CommandFailure(
         .wrongUsage, "nothing to round; give a value, as in 'ropedrift round 0.1', or --bits")
     }
-    var results: [RoundingResult] = []
     for value in values {
       let exact = try literal(value).exactValue
       for format in try formats.resolve(default: named) {
@@ -171,7 +174,8 @@ private struct RoundingResult {
     object["bits"] = .string(format.hexadecimal(encoding))
     object["binary32_word"] = binary32Word.map(JSONValue.string) ?? .null
     object["class"] = .string(format.classify(encoding).rawValue)
-    object["value"] = .string(format.exactDecimal(encoding))
+    object["value"] = format.jsonValue(encoding)
+    object["exact"] = .string(format.exactDecimal(encoding))
     object["hexadecimal"] = .string(format.hexadecimalFloat(encoding))
     if let rounded {
       object["inexact"] = .boolean(rounded.isInexact)

@@ -8,11 +8,13 @@ import RoPEDrift
 public struct FrequencyOptions: ParsableArguments {
   /// The base.
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Base of the frequencies; overrides the input's rope.base.", valueName: "b"),
     transform: NumberLiteral.init)
   public var base: NumberLiteral?
   /// The number of rotated channels.
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Rotated channels of a head; overrides the input's rope.rotary_size. Neither: all channels.",
       valueName: "r"))
@@ -51,6 +53,7 @@ public struct ProblemOptions: ParsableArguments {
   public var layout: String?
   /// The attention scale; nil for 1/sqrt(head size).
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("What multiplies q·k; 1/sqrt(head size) if left out.", valueName: "s"),
     transform: NumberLiteral.init)
   public var scale: NumberLiteral?
