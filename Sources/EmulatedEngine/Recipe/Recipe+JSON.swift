@@ -70,13 +70,15 @@ extension Recipe {
     rotation = Rotation(algorithm: try turn.name("algorithm"), rounding: try turn.chain())
     rotated = try reader.stageChain("rotated")
     let accumulation = try reader.object("dot", keys: ["order"] + Self.roundingKeys)
-    dot = Dot(order: try accumulation.name("order"), rounding: try accumulation.chain())
-    guard (dot.order == .exact) == dot.rounding.isExact else {
+    let order: Dot.Order = try accumulation.name("order")
+    let accumulator = try accumulation.chain()
+    guard (order == .exact) == accumulator.isExact else {
       throw RecipeError.invalidValue(
         recipe: reader.recipe, field: "dot",
-        value: "order \(dot.order.rawValue) with format \(dot.rounding.summary)",
+        value: "order \(order.rawValue) with format \(accumulator.summary)",
         expected: "order 'exact' and format 'exact' together")
     }
+    dot = Dot(order: order, rounding: accumulator)
     let score = try reader.object("logit", keys: ["storedScore", "scaleFactor"] + Self.roundingKeys)
     logit = Logit(
       storedScore: try score.chain("storedScore"), scaleFactor: try score.chain("scaleFactor"),
@@ -183,14 +185,17 @@ private struct RecipeObject {
       return .nearestEven
     }
     let name = try string("rounding")
-    let seed = values["seed"] as? NSNumber
+    // An integer, or a string of digits where a reader of JSON might not keep 64 bits.
+    let seed = (values["seed"] as? String ?? (values["seed"] as? NSNumber)?.stringValue).flatMap {
+      UInt64($0)
+    }
     do {
-      let rounding = try Rounding(spelling: name, seed: seed?.uint64Value ?? 0)
+      let rounding = try Rounding(spelling: name, seed: seed ?? 0)
       if case .stochastic = rounding {
         guard seed != nil else {
-          throw invalid("seed", expected: "an integer: stochastic rounding is seeded")
+          throw invalid("seed", expected: "an integer from 0 to 2^64 - 1: stochastic rounding is seeded")
         }
-      } else if seed != nil {
+      } else if values["seed"] != nil {
         throw invalid("seed", expected: "no seed without rounding 'stochastic'")
       }
       return rounding
