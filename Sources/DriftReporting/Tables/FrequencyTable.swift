@@ -39,7 +39,7 @@ extension ReportTable {
         ],
         primaryKey: ["recipe", "pair"])),
     forEachRow: { results, write in
-      let exact = ExactAngles.frequencies(of: results.experiment.embedding)
+      let exact = try results.experiment.embedding.exactFrequencies()
       for recipe in results.recipes {
         for (pair, stored) in recipe.emulation.frequencies.enumerated() {
           try write(

@@ -33,7 +33,7 @@ struct FrequenciesCommand: ParsableCommand {
     let recipes = try recipes.resolve()
     let formats = try formats.resolve(default: [.fp32, .bf16, .fp16])
     let embedding = try embedding()
-    let exact = ExactAngles.frequencies(of: embedding)
+    let exact = try embedding.exactFrequencies()
     var columns: [FrequencyColumn] = []
     for format in formats { columns.append(try FrequencyColumn(format, exact)) }
     var recipeColumns: [FrequencyColumn] = []

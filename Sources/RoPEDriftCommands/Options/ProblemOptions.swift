@@ -119,7 +119,7 @@ public struct ResolvedProblem: Sendable {
   /// - Throws: ``CommandFailure``, ``UndecidedRounding``.
   public func reference(headSize: Int, storedFrequenciesOf recipe: Recipe) throws -> ReferenceProblem {
     let embedding = try embedding(headSize: headSize)
-    guard usesStoredFrequencies else { return ReferenceProblem(embedding: embedding, scale: scale) }
+    guard usesStoredFrequencies else { return try ReferenceProblem(embedding: embedding, scale: scale) }
     let units = try recipe.inverseFrequency.frequencies(of: embedding).enumerated().map { pair, frequency in
       guard let exact = frequency.exactReal else {
         throw CommandFailure(
@@ -130,7 +130,7 @@ public struct ResolvedProblem: Sendable {
       return exact
     }
     let angles = ExactAngles(units: units) { position, _ in Rational(position) }
-    return ReferenceProblem(embedding: embedding, scale: scale, angles: angles)
+    return try ReferenceProblem(embedding: embedding, scale: scale, angles: angles)
   }
 
   /// The scale in words: `1/sqrt(head size)` or what was typed.
