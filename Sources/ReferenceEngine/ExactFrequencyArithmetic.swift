@@ -11,9 +11,17 @@ struct ExactArithmetic: RealArithmetic {
   func sum(_ a: ExactReal, _ b: ExactReal) throws -> ExactReal { ExactReal.sum([a, b]) }
   func difference(_ a: ExactReal, _ b: ExactReal) throws -> ExactReal { ExactReal.sum([a, -b]) }
   func product(_ a: ExactReal, _ b: ExactReal) throws -> ExactReal { a * b }
-  func quotient(_ a: ExactReal, _ b: ExactReal) throws -> ExactReal { a * b.reciprocal }
+  func quotient(_ a: ExactReal, _ b: ExactReal) throws -> ExactReal {
+    guard !b.isZero else { throw ProblemError.scaling("the scaling divides by zero with these parameters") }
+    return a * b.reciprocal
+  }
   func logarithm(_ a: ExactReal) throws -> ExactReal { a.logarithm }
-  func squareRoot(_ a: ExactReal) throws -> ExactReal { a.squareRoot }
+  func squareRoot(_ a: ExactReal) throws -> ExactReal {
+    guard try a.isZero || ExactReal.isLess(ExactReal(Rational(0)), a) else {
+      throw ProblemError.scaling("the scaling takes the root of a negative number with these parameters")
+    }
+    return a.squareRoot
+  }
   func power(_ a: ExactReal, _ numerator: Int, over denominator: Int) throws -> ExactReal {
     a.power(numerator, over: denominator)
   }
@@ -27,7 +35,9 @@ struct ExactFrequencyArithmetic: FrequencyArithmetic {
   var host: any RealArithmetic<ExactReal> { ExactArithmetic() }
   var element: any RealArithmetic<ExactReal> { ExactArithmetic() }
 
-  func timescale(base: ExactReal, pair: Int, size: Int) throws -> ExactReal { base.power(2 * pair, over: size) }
+  func timescale(base: ExactReal, pair: Int, size: Int) throws -> ExactReal {
+    base.power(2 * pair, over: size)
+  }
 }
 
 extension RotaryEmbedding {

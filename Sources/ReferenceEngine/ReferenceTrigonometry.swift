@@ -21,7 +21,8 @@ public final class ReferenceTrigonometry: Sendable {
   /// The unit of each pair is enclosed narrowly enough that unit times multiple is within 2^−192 of the angle; sin and cos of that
   /// approximation are then rounded once to ``precision`` bits, and their products with f once more where f is not 1.
   public init(
-    angles: ExactAngles, attentionFactor: ExactReal = ExactReal(Rational(1)), positions: [Int], threads: Int = 1
+    angles: ExactAngles, attentionFactor: ExactReal = ExactReal(Rational(1)), positions: [Int],
+    threads: Int = 1
   ) {
     self.positions = positions
     pairCount = angles.units.count
@@ -48,7 +49,8 @@ public final class ReferenceTrigonometry: Sendable {
       precision *= 2
       unit = angles.units[pair].interval(precision: precision)
     }
-    let scaling = factor.rational == Rational(1) ? nil : factor.interval(precision: ExactReal.initialPrecision)
+    let scaling =
+      factor.rational == Rational(1) ? nil : factor.interval(precision: ExactReal.initialPrecision)
     let angle = MPFRNumber(precision: precision)
     let multiple = MPFRNumber(precision: precision)
     for (row, position) in positions.enumerated() {

@@ -29,7 +29,10 @@ public struct RotaryEmbedding: Sendable, Hashable {
   ///   - scaling: the scaling of the frequencies. One that spans the head sets the rotary size to d and needs the half-split
   ///     layout.
   /// - Throws: ``ProblemError``.
-  public init(headSize: Int, rotarySize: Int? = nil, base: NumberLiteral, layout: RotaryLayout, scaling: RotaryScaling = .none) throws {
+  public init(
+    headSize: Int, rotarySize: Int? = nil, base: NumberLiteral, layout: RotaryLayout,
+    scaling: RotaryScaling = .none
+  ) throws {
     let size = rotarySize ?? headSize
     if type(of: scaling.rule).spansHead {
       guard layout == .halfSplit else {

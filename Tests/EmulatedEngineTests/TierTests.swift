@@ -87,11 +87,12 @@ func tierRecipes() throws -> [Recipe] {
 }
 
 @Suite struct TierTests {
-  @Test(arguments: [false, true])
-  func theFastTierGivesThePlainTiersBits(specials: Bool) throws {
+  @Test(arguments: [(false, "none"), (true, "none"), (false, "yarn:factor=4,original=64")])
+  func theFastTierGivesThePlainTiersBits(specials: Bool, scaling: String) throws {
     let tokens = 5
     let embedding = try RotaryEmbedding(
-      headSize: 7, rotarySize: 4, base: NumberLiteral(10000), layout: specials ? .interleaved : .halfSplit)
+      headSize: 7, rotarySize: 4, base: NumberLiteral(10000), layout: specials ? .interleaved : .halfSplit,
+      scaling: RotaryScaling(spelling: scaling))
     let queries = seededMatrix(tokens: 3, size: 7, seed: 11, specials: specials)
     let keys = seededMatrix(tokens: tokens, size: 7, seed: 12, specials: specials)
     let positions = try TokenPositions(tokens: tokens, shift: 1000)

@@ -66,7 +66,7 @@ public struct RunRecord: Sendable {
     object["rotary_size"] = .integer(embedding.rotarySize)
     object["layout"] = .string(embedding.layout.rawValue)
     object["base"] = .string(embedding.base.text)
-    object["scaling"] = "none"
+    object["scaling"] = embedding.scaling.isDefault ? "none" : .string(embedding.scaling.spelling)
     object["scale"] = .string(scale)
     object["heads"] = .integer(shape.heads)
     object["kv_heads"] = .integer(shape.keyValueHeads)

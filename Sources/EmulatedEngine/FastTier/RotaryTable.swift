@@ -51,7 +51,8 @@ public final class RotaryTable: Sendable {
         let angles = try emulation.exactAngles(positions: (0..<positions.tokens).map(positions.position))
       {
         let trigonometry = ReferenceTrigonometry(
-          angles: angles, attentionFactor: try emulation.embedding.exactAttentionFactor(), positions: (0..<positions.tokens).map(positions.position), threads: threads)
+          angles: angles, attentionFactor: try emulation.embedding.exactAttentionFactor(),
+          positions: (0..<positions.tokens).map(positions.position), threads: threads)
         return RotaryTable(positions: positions, storage: .exact(angles, trigonometry))
       }
       guard !emulation.recipe.trig.isExact else {

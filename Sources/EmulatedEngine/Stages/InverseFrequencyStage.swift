@@ -85,7 +85,9 @@ struct RoundedArithmetic: RealArithmetic {
     rounded(a, b) { mpfr_div($0, $1, $2, MPFR_RNDZ) }
   }
 
-  func logarithm(_ a: Double) throws -> Double { rounded(a, 0) { number, x, _ in mpfr_log(number, x, MPFR_RNDZ) } }
+  func logarithm(_ a: Double) throws -> Double {
+    rounded(a, 0) { number, x, _ in mpfr_log(number, x, MPFR_RNDZ) }
+  }
 
   func squareRoot(_ a: Double) throws -> Double {
     rounded(a, 0) { number, x, _ in mpfr_sqrt(number, x, MPFR_RNDZ) }
@@ -104,7 +106,9 @@ struct RoundedArithmetic: RealArithmetic {
   func isLess(_ a: Double, _ b: Double) throws -> Bool { stored(a) < stored(b) }
 
   func floor(_ a: Double) throws -> Int {
-    guard a.magnitude < 0x1p62 else { throw ProblemError.scaling("a border of the scaling is not a finite number") }
+    guard a.magnitude < 0x1p62 else {
+      throw ProblemError.scaling("a border of the scaling is not a finite number")
+    }
     return Int(a.rounded(.down))
   }
 

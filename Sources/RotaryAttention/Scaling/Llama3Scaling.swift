@@ -37,12 +37,16 @@ public struct Llama3Scaling: ScalingRule {
     let band = try host.difference(host.number(high), host.number(low))
     let turn = try host.product(host.number(2), host.pi)
     let (one, divisor) = (try element.number(1), try element.number(factor))
+    // PyTorch computes scalar/tensor as the scalar times the tensor's reciprocal: two roundings.
+    func scalar(_ a: Number, over b: Number) throws -> Number {
+      try element.product(element.quotient(one, b), a)
+    }
     return try unscaled(problem, base: host.number(problem.base), arithmetic).map { frequency in
-      let wavelength = try element.quotient(turn, frequency)
+      let wavelength = try scalar(turn, over: frequency)
       if try element.isLess(longest, wavelength) { return try element.quotient(frequency, divisor) }
       if try element.isLess(wavelength, shortest) { return frequency }
       let blend = try element.quotient(
-        element.difference(element.quotient(length, wavelength), element.number(low)), band)
+        element.difference(scalar(length, over: wavelength), element.number(low)), band)
       return try element.sum(
         element.quotient(element.product(element.difference(one, blend), frequency), divisor),
         element.product(blend, frequency))

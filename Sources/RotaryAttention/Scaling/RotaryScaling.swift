@@ -35,7 +35,8 @@ public struct RotaryScaling: Sendable, Hashable, CustomStringConvertible {
     for item in parts.count > 1 ? parts[1].split(separator: ",", omittingEmptySubsequences: false) : [] {
       let pair = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard pair.count == 2 else {
-        throw ProblemError.scaling("\(name): '\(item)' is not key=value; keys are \(keys.joined(separator: ", "))")
+        throw ProblemError.scaling(
+          "\(name): '\(item)' is not key=value; keys are \(keys.joined(separator: ", "))")
       }
       guard keys.contains(pair[0]) else {
         throw ProblemError.scaling(

@@ -70,7 +70,8 @@ public struct YarnScaling: ScalingRule {
       let turns = try host.product(host.product(host.number(rotations), host.number(2)), host.pi)
       let logarithm = try host.logarithm(host.quotient(host.number(original), turns))
       return try host.quotient(
-        host.product(host.number(problem.rotarySize), logarithm), host.product(host.number(2), host.logarithm(base)))
+        host.product(host.number(problem.rotarySize), logarithm),
+        host.product(host.number(2), host.logarithm(base)))
     }
     var low = try pair(ofRotations: betaFast)
     var high = try pair(ofRotations: betaSlow)
