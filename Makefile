@@ -32,8 +32,9 @@ report: build ## Write the drift report of the shipped sample, or of INPUT=FILE,
 	@mkdir -p -- "$$(dirname -- '$(OUT)')"
 	"$$($(SWIFT) build -c release --show-bin-path)/ropedrift" report $(if $(INPUT),'$(INPUT)' )-o '$(OUT)' --force $(FLAGS)
 
-lint: ## Check the layout of the code
+lint: ## Check the layout of the code and the keys that it cites
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	Scripts/check-references.sh
 
 format: ## Lay out the code
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
