@@ -70,13 +70,15 @@ extension Recipe {
     rotation = Rotation(algorithm: try turn.name("algorithm"), rounding: try turn.chain())
     rotated = try reader.stageChain("rotated")
     let accumulation = try reader.object("dot", keys: ["order"] + Self.roundingKeys)
-    dot = Dot(order: try accumulation.name("order"), rounding: try accumulation.chain())
-    guard (dot.order == .exact) == dot.rounding.isExact else {
+    let order: Dot.Order = try accumulation.name("order")
+    let accumulator = try accumulation.chain()
+    guard (order == .exact) == accumulator.isExact else {
       throw RecipeError.invalidValue(
         recipe: reader.recipe, field: "dot",
-        value: "order \(dot.order.rawValue) with format \(dot.rounding.summary)",
+        value: "order \(order.rawValue) with format \(accumulator.summary)",
         expected: "order 'exact' and format 'exact' together")
     }
+    dot = Dot(order: order, rounding: accumulator)
     let score = try reader.object("logit", keys: ["storedScore", "scaleFactor"] + Self.roundingKeys)
     logit = Logit(
       storedScore: try score.chain("storedScore"), scaleFactor: try score.chain("scaleFactor"),
