@@ -21,7 +21,8 @@ struct RootCommand: ParsableCommand {
 
   /// The subcommands in the order in which help lists them. A command is added by its file and a line here.
   static let commands: [any ParsableCommand.Type] = [
-    ReportCommand.self, ScoreCommand.self, FormatsCommand.self,
+    ReportCommand.self, ScoreCommand.self, RoundCommand.self, FrequenciesCommand.self, RecipesCommand.self,
+    FormatsCommand.self, InspectCommand.self,
   ]
 }
 
@@ -44,12 +45,25 @@ public enum CommandLineTool {
   public static func run(_ arguments: [String], console: Console = .standard) -> CommandExit {
     Console.$current.withValue(console) {
       do {
-        try checkName(of: arguments)
-        var command = try RootCommand.parseAsRoot(arguments)
-        try command.run()
+        var command: any ParsableCommand
+        do {
+          try checkName(of: arguments)
+          command = try RootCommand.parseAsRoot(arguments)
+        } catch {
+          try end(parsing: error, console)
+          return .done
+        }
+        do {
+          try command.run()
+        } catch  where RootCommand.exitCode(for: error) == .success {
+          // `ropedrift help` is a command that ends by throwing its text.
+          try end(parsing: error, console)
+        }
         return .done
       } catch {
-        return end(error, console)
+        let failure = CommandFailure(error)
+        if !failure.message.isEmpty { console.error(failure.message) }
+        return failure.exit
       }
     }
   }
@@ -65,21 +79,13 @@ public enum CommandLineTool {
         + known.joined(separator: ", ") + "; 'ropedrift --help' explains them")
   }
 
-  private static func end(_ error: any Error, _ console: Console) -> CommandExit {
-    if RootCommand.exitCode(for: error) == .success {
-      // Help and version are asked for, so they are data.
-      let text = RootCommand.fullMessage(for: error)
-      do { try console.print(text) } catch { return end(error, console) }
-      return .done
-    }
-    let isParserError = RootCommand.exitCode(for: error) == .validationFailure
-    guard isParserError else {
-      let failure = CommandFailure(error)
-      if !failure.message.isEmpty { console.error(failure.message) }
-      return failure.exit
-    }
+  /// Ends what the parser ended: help and version, which were asked for and are data, or wrong usage.
+  private static func end(parsing error: any Error, _ console: Console) throws {
+    if let failure = error as? CommandFailure { throw failure }
     let text = RootCommand.fullMessage(for: error)
-    console.error(text.hasPrefix("Error: ") ? String(text.dropFirst(7)) : text)
-    return .wrongUsage
+    guard RootCommand.exitCode(for: error) == .success else {
+      throw CommandFailure(.wrongUsage, text.hasPrefix("Error: ") ? String(text.dropFirst(7)) : text)
+    }
+    try console.print(text)
   }
 }

@@ -27,6 +27,9 @@ public struct AttentionInput: Sendable {
     public var infinities = 0
     /// Both together.
     public var total: Int { nans + infinities }
+
+    /// None.
+    public init() {}
   }
 
   /// The input as the user spelled it; a generator's with every parameter written out.

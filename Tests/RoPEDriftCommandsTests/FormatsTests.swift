@@ -24,15 +24,15 @@ import Testing
           "emax": 8,
           "smallest_subnormal": {
             "bits": "0x01",
-            "value": "0.001953125"
+            "value": 0.001953125
           },
           "smallest_normal": {
             "bits": "0x08",
-            "value": "0.015625"
+            "value": 0.015625
           },
           "largest": {
             "bits": "0x7e",
-            "value": "448"
+            "value": 448.0
           },
           "special_values": "nan-only",
           "overflow": "NaN"

@@ -59,7 +59,7 @@ public struct AlignedTextTable: Sendable, Hashable {
   }
 
   /// A text in which nothing can move the cursor or change the order of what is shown.
-  static func visible(_ value: String) -> String {
+  public static func visible(_ value: String) -> String {
     var shown = ""
     for scalar in value.unicodeScalars {
       switch scalar.properties.generalCategory {

@@ -53,7 +53,7 @@ struct FormatsCommand: ParsableCommand {
   private static func json(_ format: FloatingPointFormat) -> JSONValue {
     func value(_ encoding: UInt64) -> JSONValue {
       .object([
-        "bits": .string(format.hexadecimal(encoding)), "value": .string(format.exactDecimal(encoding)),
+        "bits": .string(format.hexadecimal(encoding)), "value": format.jsonValue(encoding),
       ])
     }
     return .object([

@@ -62,15 +62,30 @@ struct RecipeScore {
 
   // MARK: Error
 
-  /// Logit minus exact score to the asked number of digits; nil where either is not finite, or where two different exact
-  /// expressions cannot be told apart.
-  private func difference() -> (decimal: String, value: Double)? {
-    guard let exact, let logit = score.logit.exactReal else { return nil }
+  /// Logit minus exact score.
+  private enum Difference {
+    /// The decimal to the asked number of digits, and the nearest binary64 number.
+    case value(decimal: String, nearest: Double)
+    /// Two expressions that may be equal, as where a recipe rounds nothing: no precision tries to tell them apart for ever.
+    case notToldFromZero
+    /// One of the two is not finite.
+    case undefined
+  }
+
+  /// Where the attempt to tell a difference from zero ends, in bits.
+  private static let differenceLimit = 4096
+
+  private func difference() -> Difference {
+    guard let exact, let logit = score.logit.exactReal else { return .undefined }
     let difference = ExactReal.sum([logit, -exact])
-    guard let decimal = try? difference.decimal(digits: min(digits, 17)),
-      let value = try? difference.exactValue()
-    else { return nil }
-    return (decimal, FloatingPointFormat.fp64.rounded(value))
+    do {
+      let value = try difference.exactValue(limit: Self.differenceLimit)
+      return .value(
+        decimal: try difference.decimal(digits: min(digits, 17)),
+        nearest: FloatingPointFormat.fp64.rounded(value))
+    } catch {
+      return .notToldFromZero
+    }
   }
 
   /// The difference in units in the last place of the logit's format at the exact score.
@@ -118,8 +133,15 @@ struct RecipeScore {
     let difference = difference()
     object["exact_frequencies"] = .string(frequencies)
     object["exact_value"] = try exact.map { .string(try $0.decimal(digits: digits)) } ?? .string("NaN")
-    object["difference"] = difference.map { .number($0.value) } ?? .null
-    object["error_ulp"] = difference.flatMap { ulps($0.value) }.map(JSONValue.number) ?? .null
+    object["difference"] = .null
+    object["error_ulp"] = .null
+    switch difference {
+    case .value(_, let nearest):
+      object["difference"] = .number(nearest)
+      object["error_ulp"] = ulps(nearest).map(JSONValue.number) ?? .null
+    case .notToldFromZero: object["difference_note"] = .string(Self.notToldFromZero)
+    case .undefined: object["difference_note"] = "not defined"
+    }
     return .object(object)
   }
 
@@ -163,13 +185,20 @@ struct RecipeScore {
   }
 
   private func errorLine(frequencies: String) throws -> String {
-    guard let difference = difference() else { return "error         not defined\n" }
-    let reference =
-      frequencies == "real" ? "the exact score" : "the exact score at \(frequencies) frequencies"
-    let inUlps =
-      ulps(difference.value).map { " = \(AlignedTextTable.text($0)) ulp of \(recipe.logitFormat!.spelling)" }
-    return "error         \(difference.decimal) from \(reference)\(inUlps ?? "")\n"
+    switch difference() {
+    case .undefined: return "error         not defined\n"
+    case .notToldFromZero: return "error         \(Self.notToldFromZero)\n"
+    case .value(let decimal, let nearest):
+      let reference =
+        frequencies == "real" ? "the exact score" : "the exact score at \(frequencies) frequencies"
+      let inUlps = ulps(nearest).map {
+        " = \(AlignedTextTable.text($0)) ulp of \(recipe.logitFormat!.spelling)"
+      }
+      return "error         \(decimal) from \(reference)\(inUlps ?? "")\n"
+    }
   }
+
+  private static let notToldFromZero = "not told from zero at \(differenceLimit) bits"
 
   private static func rest(_ count: Int, _ what: String) -> String {
     count == 0 ? "" : "… \(count) more \(what); --full shows all\n"

@@ -71,7 +71,7 @@ struct ScoreCommand: ParsableCommand {
       return
     }
     try console.print(
-      "\(input.spelling), layer \(pair.layer), head \(pair.head) (key head \(pair.keyHead)): query row \(pair.queryRow) at position \(pair.queryPosition), key row \(pair.keyRow) at position \(pair.keyPosition)"
+      "\(AlignedTextTable.visible(input.spelling)), layer \(pair.layer), head \(pair.head) (key head \(pair.keyHead)): query row \(pair.queryRow) at position \(pair.queryPosition), key row \(pair.keyRow) at position \(pair.keyPosition)"
     )
     try console.print("exact score\(exactRecipe == nil ? "" : " at frequencies \(frequencies)")  \(value)")
     var table = AlignedTextTable(header: ["rounded to", "bits", "value"])

@@ -38,10 +38,16 @@ public struct Console: Sendable {
   public func print(json value: JSONValue) throws { try print(JSONText.text(of: value)) }
 
   /// Writes a line of talk, `ropedrift: note: …`.
-  public func note(_ message: String) { talk("ropedrift: note: \(message)\n") }
+  public func note(_ message: String) { talk("ropedrift: note: \(Self.visible(message))\n") }
 
   /// Writes the message that ends a command, `ropedrift: error: …`.
-  public func error(_ message: String) { talk("ropedrift: error: \(message)\n") }
+  public func error(_ message: String) { talk("ropedrift: error: \(Self.visible(message))\n") }
+
+  /// Lines in which no name that comes from a file can move the cursor.
+  private static func visible(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { AlignedTextTable.visible(String($0)) }.joined(separator: "\n")
+  }
 }
 
 /// Standard output, unbuffered. After the reader has closed its end everything is dropped, so that a command runs to its own

@@ -11,6 +11,11 @@ extension FloatingPointFormat {
     return (isNegative ? "-" : "") + Self.place(digits, exponent: exponent)
   }
 
+  /// The value of an encoding in JSON: a number where binary64 holds it, else its exact decimal as a string.
+  func jsonValue(_ encoding: UInt64) -> JSONValue {
+    isSubset(of: .fp64) ? .number(double(of: encoding)) : .string(exactDecimal(encoding))
+  }
+
   /// The value of an encoding to six significant digits, truncated to those it has; for tables.
   func shortDecimal(_ encoding: UInt64) -> String {
     guard case .finite(let real) = value(of: encoding) else { return specialText(encoding) }

@@ -8,8 +8,8 @@ public struct InputArgument: ParsableArguments {
   /// The argument as typed.
   @Argument(
     help: ArgumentHelp(
-      "A safetensors file, a folder of .npy files, - (standard input) or synthetic:KIND,key=value.",
-      discussion: "Left out: the sample that ships with ropedrift.", valueName: "INPUT"))
+      "A safetensors file, a folder of .npy files, - (standard input) or synthetic:KIND,key=value; the shipped sample if left out.",
+      valueName: "INPUT"))
   public var input: String?
 
   /// For the parser.

@@ -7,7 +7,9 @@ import RoPEDrift
 /// `--digits`.
 public struct DigitsOption: ParsableArguments {
   /// As typed; nil for the command's default.
-  @Option(help: ArgumentHelp("Significant decimal digits of exact values.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Significant decimal digits of exact values (default: 30; frequencies 17).", valueName: "n"))
   public var digits: Int?
 
   /// For the parser.

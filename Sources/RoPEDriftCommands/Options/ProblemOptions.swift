@@ -8,11 +8,13 @@ import RoPEDrift
 public struct FrequencyOptions: ParsableArguments {
   /// The base.
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Base of the frequencies; overrides the input's rope.base.", valueName: "b"),
     transform: NumberLiteral.init)
   public var base: NumberLiteral?
   /// The number of rotated channels.
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Rotated channels of a head; overrides the input's rope.rotary_size. Neither: all channels.",
       valueName: "r"))
@@ -24,6 +26,19 @@ public struct FrequencyOptions: ParsableArguments {
 
   /// For the parser.
   public init() {}
+
+  /// The problem of an input with the default scale, where the layout is known or does not matter.
+  ///
+  /// - Throws: ``CommandFailure``.
+  func resolve(for input: AttentionInput, layout: RotaryLayout) throws -> ResolvedProblem {
+    let resolver = MetadataResolver(input: input)
+    let resolved = ResolvedProblem(
+      layout: layout, base: try resolver.base(flag: base).value,
+      rotarySize: try resolver.rotarySize(flag: rotarySize), scale: .inverseSquareRootOfHeadSize,
+      usesStoredFrequencies: false, owner: input.spelling)
+    try resolver.checkScaling(flag: scaling)
+    return resolved
+  }
 }
 
 /// The options that state a problem: ``FrequencyOptions``, `--layout`, `--scale`, `--stored-frequencies`.
@@ -38,6 +53,7 @@ public struct ProblemOptions: ParsableArguments {
   public var layout: String?
   /// The attention scale; nil for 1/sqrt(head size).
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("What multiplies q·k; 1/sqrt(head size) if left out.", valueName: "s"),
     transform: NumberLiteral.init)
   public var scale: NumberLiteral?
@@ -55,15 +71,10 @@ public struct ProblemOptions: ParsableArguments {
   ///
   /// - Throws: ``CommandFailure``: wrong usage where a flag is to blame, else a failure that names the file.
   public func resolve(for input: AttentionInput) throws -> ResolvedProblem {
-    let resolver = MetadataResolver(input: input)
-    let resolved = ResolvedProblem(
-      layout: try resolver.layout(flag: layout).value,
-      base: try resolver.base(flag: frequencies.base).value,
-      rotarySize: try resolver.rotarySize(flag: frequencies.rotarySize),
-      scale: try scale.map { try AttentionScale(literal: $0) } ?? .inverseSquareRootOfHeadSize,
-      usesStoredFrequencies: storedFrequencies,
-      owner: input.spelling)
-    try resolver.checkScaling(flag: frequencies.scaling)
+    let layout = try MetadataResolver(input: input).layout(flag: layout).value
+    var resolved = try frequencies.resolve(for: input, layout: layout)
+    if let scale { resolved.scale = try AttentionScale(literal: scale) }
+    resolved.usesStoredFrequencies = storedFrequencies
     return resolved
   }
 }
@@ -83,9 +94,9 @@ public struct ResolvedProblem: Sendable {
   /// r; nil where neither flag nor metadata says it, and then all channels rotate.
   let rotarySize: Sourced<Int>?
   /// What multiplies q·k.
-  public let scale: AttentionScale
+  public internal(set) var scale: AttentionScale
   /// Whether the reference takes a recipe's stored frequencies as exact reals.
-  public let usesStoredFrequencies: Bool
+  public internal(set) var usesStoredFrequencies: Bool
   /// What the input is called in messages.
   let owner: String
 
@@ -172,21 +183,30 @@ struct MetadataResolver {
     }
   }
 
+  /// Refuses a scaling flag that this version cannot compute.
+  static func checkScaling(flag: String?) throws {
+    guard isDefaultScaling(flag) else {
+      throw CommandFailure(
+        .wrongUsage, "scaling '\(flag!)' is not implemented; this version has none (the default) only")
+    }
+  }
+
+  private static func isDefaultScaling(_ text: String?) -> Bool {
+    text == nil || text == "none" || text == "default"
+  }
+
   func checkScaling(flag: String?) throws {
-    let stored = input.metadata[AttentionInput.Metadata.scaling]
-    func isDefault(_ text: String?) -> Bool { text == nil || text == "none" || text == "default" }
-    if let flag {
-      guard isDefault(flag) else {
-        throw CommandFailure(
-          .wrongUsage, "scaling '\(flag)' is not implemented; this version has none (the default) only")
-      }
-      if !isDefault(stored) { noteOverride("--scaling \(flag)", AttentionInput.Metadata.scaling, stored!) }
-    } else if !isDefault(stored) {
+    try Self.checkScaling(flag: flag)
+    guard let stored = input.metadata[AttentionInput.Metadata.scaling], !Self.isDefaultScaling(stored) else {
+      return
+    }
+    guard let flag else {
       throw CommandFailure(
         .failed,
-        "\(input.spelling): \(AttentionInput.Metadata.scaling) is '\(stored!)', which is not implemented; --scaling none computes as if there were no scaling"
+        "\(input.spelling): \(AttentionInput.Metadata.scaling) is '\(stored)', which is not implemented; --scaling none computes as if there were no scaling"
       )
     }
+    noteOverride("--scaling \(flag)", AttentionInput.Metadata.scaling, stored)
   }
 
   private func noteOverride(_ flag: String, _ key: String, _ stored: String) {

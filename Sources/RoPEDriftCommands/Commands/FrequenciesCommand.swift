@@ -1,0 +1,138 @@
+// `ropedrift frequencies`: the exact frequencies, what formats make of them, and what recipes store.
+
+import ArgumentParser
+import RoPEDrift
+
+/// Exact and stored frequencies.
+struct FrequenciesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "frequencies",
+    abstract: "Print ω_i = base^(−2i/r) to N digits, and as formats and recipes store it.",
+    discussion: """
+      Under a format stands the correctly rounded frequency; under a recipe what its steps give. Errors are in units in \
+      the last place of the stored format at the exact value. With --base and --rotary-size no input is read.
+
+      Examples:
+        ropedrift frequencies --base 500000 --rotary-size 128 --format bf16 --recipe hf-bf16
+        ropedrift frequencies capture.safetensors --digits 40 --json
+      """)
+
+  @OptionGroup var input: InputArgument
+  @OptionGroup var options: FrequencyOptions
+  @Option(
+    help: ArgumentHelp("Channels of a head; the input's, or the rotary size, if left out.", valueName: "d"))
+  var headSize: Int?
+  @OptionGroup var digits: DigitsOption
+  @OptionGroup var formats: FormatOptions
+  @OptionGroup var recipes: RecipeOptions
+  @OptionGroup var output: JSONOption
+
+  func run() throws {
+    let console = Console.current
+    let digits = digits.digits ?? 17
+    let recipes = try recipes.resolve()
+    let formats = try formats.resolve(default: [.fp32, .bf16, .fp16])
+    let embedding = try embedding()
+    let exact = ExactAngles.frequencies(of: embedding)
+    var columns: [FrequencyColumn] = []
+    for format in formats { columns.append(try FrequencyColumn(format, exact)) }
+    var recipeColumns: [FrequencyColumn] = []
+    for recipe in recipes {
+      recipeColumns.append(try FrequencyColumn(recipe, embedding, exact, digits: digits))
+    }
+    let decimals = try exact.map { try $0.decimal(digits: digits) }
+
+    if output.json {
+      func members(_ columns: [FrequencyColumn], _ pair: Int) -> JSONValue {
+        .object(JSONObject(columns.map { ($0.name, $0.json(pair)) }))
+      }
+      try console.print(
+        json: .object([
+          "base": .string(embedding.base.text), "rotary_size": .integer(embedding.rotarySize),
+          "head_size": .integer(embedding.headSize), "digits": .integer(digits),
+          "pairs": .array(
+            exact.indices.map { pair in
+              .object([
+                "pair": .integer(pair), "frequency": .string(decimals[pair]),
+                "formats": members(columns, pair), "recipes": members(recipeColumns, pair),
+              ])
+            }),
+        ]))
+      return
+    }
+    let all = columns + recipeColumns
+    var table = AlignedTextTable(
+      header: ["pair", "frequency"] + all.flatMap { [$0.name, "bits", "error (ulp)"] })
+    for pair in exact.indices {
+      table.append([.integer(pair), .string(decimals[pair])] + all.flatMap { $0.cells(pair) })
+    }
+    try console.write(table.text)
+  }
+
+  /// The embedding of the flags alone where they say enough, else of the input.
+  private func embedding() throws -> RotaryEmbedding {
+    // Frequencies do not depend on the layout.
+    let layout = RotaryLayout.halfSplit
+    if input.input == nil, let base = options.base, let size = options.rotarySize {
+      try MetadataResolver.checkScaling(flag: options.scaling)
+      return try RotaryEmbedding(headSize: headSize ?? size, rotarySize: size, base: base, layout: layout)
+    }
+    let input = try input.open()
+    let sizes = Set(input.layerShapes.map(\.headSize))
+    guard let size = headSize ?? (sizes.count == 1 ? sizes.first : nil) else {
+      throw CommandFailure(
+        .wrongUsage,
+        "the layers of \(input.spelling) have heads of \(sizes.sorted().map(String.init).joined(separator: ", ")) channels; choose with --head-size"
+      )
+    }
+    return try options.resolve(for: input, layout: layout).embedding(headSize: size)
+  }
+}
+
+/// One way to store all frequencies.
+private struct FrequencyColumn {
+  let name: String
+  private let values: [StoredValue]
+  private let errors: [Double?]
+
+  /// Each frequency correctly rounded into a format.
+  init(_ format: FloatingPointFormat, _ exact: [ExactReal]) throws {
+    name = format.spelling
+    guard format.isSubset(of: .fp64) else {
+      throw CommandFailure(
+        .wrongUsage, "format \(format.spelling) has values outside binary64; choose a narrower one")
+    }
+    let stored = try exact.map { StageValue.number(format.rounded(try $0.exactValue())) }
+    values = try stored.map { try StoredValue($0, format: format, digits: 17) }
+    errors = try zip(stored, exact).map { try Self.error($0, $1, format) }
+  }
+
+  /// What a recipe's steps give.
+  init(_ recipe: Recipe, _ embedding: RotaryEmbedding, _ exact: [ExactReal], digits: Int) throws {
+    name = recipe.name
+    let chain = recipe.inverseFrequency.rounding
+    let stored = try recipe.inverseFrequency.frequencies(of: embedding)
+    values = try stored.map { try StoredValue($0, format: chain.stored, digits: digits) }
+    errors = try zip(stored, exact).map { try Self.error($0, $1, chain.stored) }
+  }
+
+  /// (stored − exact)/ulp(exact); nil where that is not defined.
+  private static func error(
+    _ stored: StageValue, _ exact: ExactReal, _ format: FloatingPointFormat?
+  ) throws -> Double? {
+    // An exact stage stores the exact value.
+    guard let format else { return 0 }
+    let reference = FloatingPointFormat.fp64.rounded(try exact.exactValue())
+    guard let unit = format.unitInLastPlace(at: reference), let value = stored.exactReal else { return nil }
+    let difference = ExactReal.sum([value, -exact]) * ExactReal(Rational(unit).reciprocal)
+    return FloatingPointFormat.fp64.rounded(try difference.exactValue())
+  }
+
+  func cells(_ pair: Int) -> [Cell] { values[pair].cells + [errors[pair].map(Cell.number) ?? .missing] }
+
+  func json(_ pair: Int) -> JSONValue {
+    guard case .object(var object) = values[pair].json else { return values[pair].json }
+    object["error_ulp"] = errors[pair].map(JSONValue.number) ?? .null
+    return .object(object)
+  }
+}
