@@ -11,7 +11,7 @@ FLAGS ?=
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-exhaustive report lint format clean
+.PHONY: help setup build test test-exhaustive report sample lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,11 @@ test-exhaustive: setup ## Run the tests with every encoding and the long sweeps,
 report: build ## Write the drift report of the shipped sample, or of INPUT=FILE, into OUT (out/report)
 	@mkdir -p -- "$$(dirname -- '$(OUT)')"
 	"$$($(SWIFT) build -c release --show-bin-path)/ropedrift" report $(if $(INPUT),'$(INPUT)' )-o '$(OUT)' --force $(FLAGS)
+
+sample: ## Record Reports/sample again, with the figure and the list of columns that are made from it
+	$(MAKE) report OUT=Reports/sample INPUT= FLAGS=
+	Scripts/plot-sample.py
+	Scripts/describe-columns.py
 
 lint: ## Check the layout of the code and the keys that it cites
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
