@@ -115,7 +115,7 @@ import Testing
     arguments: [
       (0.0, "0.0"), (-0.0, "-0.0"), (1, "1.0"), (0.1, "0.1"), (1e-5, "1e-05"), (1e16, "1e+16"),
       (1.5e300, "1.5e+300"),
-      (0x1p-1074, "0x1p-1074"), (.greatestFiniteMagnitude, "1.7976931348623157e+308"), (1e22, "1e+22"),
+      (0x1p-1074, "5e-324"), (.greatestFiniteMagnitude, "1.7976931348623157e+308"), (1e22, "1e+22"),
       (123456789, "123456789.0"),
       (.nan, "NaN"), (-.nan, "NaN"), (.infinity, "INF"), (-.infinity, "-INF"),
     ] as [(Double, String)])

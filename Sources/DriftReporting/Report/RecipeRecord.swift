@@ -3,43 +3,47 @@
 import EmulatedEngine
 import FloatingPointFormats
 
-extension JSONValue {
-  /// The recipe, stage by stage; reading it back gives an equal recipe.
-  public init(_ recipe: Recipe) {
-    self = .object([
-      "name": .string(recipe.name),
-      "summary": .string(recipe.summary),
-      "source": .string(recipe.source),
-      "inverseFrequency": Self.stage(
-        recipe.inverseFrequency.rounding, ["formula": .string(recipe.inverseFrequency.formula.rawValue)]),
-      "position": Self.stage(recipe.position),
-      "angle": Self.stage(recipe.angle),
-      "trig": Self.stage(recipe.trig),
-      "table": Self.stage(recipe.table),
-      "input": Self.stage(recipe.input),
-      "rotation": Self.stage(
-        recipe.rotation.rounding, ["algorithm": .string(recipe.rotation.algorithm.rawValue)]),
-      "rotated": Self.stage(recipe.rotated),
-      "dot": Self.stage(recipe.dot.rounding, ["order": .string(recipe.dot.order.rawValue)]),
-      "logit": Self.stage(
-        recipe.logit.rounding,
-        [
-          "storedScore": formats(recipe.logit.storedScore), "scaleFactor": formats(recipe.logit.scaleFactor),
-        ]),
-      "probability": Self.stage(recipe.probability),
-    ])
-  }
-
-  private static func stage(_ chain: RoundingChain, _ choices: JSONObject = [:]) -> JSONValue {
-    var object = choices
-    object["format"] = formats(chain)
-    if chain.rounding != .nearestEven { object["rounding"] = .string(chain.rounding.spelling) }
-    if case .stochastic(let seed) = chain.rounding { object["seed"] = .integer(Int(bitPattern: UInt(seed))) }
-    return .object(object)
+extension Recipe {
+  /// The recipe as the JSON object that `Recipe(json:origin:)` reads back as this recipe.
+  public var jsonValue: JSONValue {
+    func object(_ chain: RoundingChain, _ first: (String, JSONValue)...) -> JSONValue {
+      .object(JSONObject(first + [("format", chain.formatJSON)] + chain.roundingJSON))
+    }
+    var value: JSONObject = ["name": .string(name), "summary": .string(summary), "source": .string(source)]
+    value["inverseFrequency"] = object(
+      inverseFrequency.rounding, ("formula", .string(inverseFrequency.formula.rawValue)))
+    value["position"] = object(position)
+    value["angle"] = object(angle)
+    value["trig"] = object(trig)
+    value["table"] = object(table)
+    value["input"] = object(input)
+    value["rotation"] = object(rotation.rounding, ("algorithm", .string(rotation.algorithm.rawValue)))
+    value["rotated"] = object(rotated)
+    value["dot"] = object(dot.rounding, ("order", .string(dot.order.rawValue)))
+    value["logit"] = object(
+      logit.rounding, ("storedScore", logit.storedScore.formatJSON),
+      ("scaleFactor", logit.scaleFactor.formatJSON))
+    value["probability"] = object(probability)
+    return .object(value)
   }
 }
 
-private func formats(_ chain: RoundingChain) -> JSONValue {
-  let names = chain.formats.map { JSONValue.string($0.spelling) }
-  return names.isEmpty ? "exact" : names.count == 1 ? names[0] : .array(names)
+extension RoundingChain {
+  /// One name, a list of names, or `exact`.
+  fileprivate var formatJSON: JSONValue {
+    if isExact { return "exact" }
+    if formats.count == 1 { return .string(formats[0].spelling) }
+    return .array(formats.map { .string($0.spelling) })
+  }
+
+  /// `rounding` and `seed`, where they are not the default.
+  fileprivate var roundingJSON: [(String, JSONValue)] {
+    switch rounding {
+    case .nearestEven: []
+    case .stochastic(let seed):
+      // A string: seeds above 2^53 would not survive every reader of JSON.
+      [("rounding", .string(rounding.spelling)), ("seed", .string(String(seed)))]
+    default: [("rounding", .string(rounding.spelling))]
+    }
+  }
 }

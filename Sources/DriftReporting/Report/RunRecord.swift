@@ -45,7 +45,7 @@ public struct RunRecord: Sendable {
     record["measured"] = measured
     record["reference"] = reference
     record["seeds"] = .array(seeds)
-    record["recipes"] = .array(results.recipes.map { JSONValue($0.emulation.recipe) })
+    record["recipes"] = .array(results.recipes.map { $0.emulation.recipe.jsonValue })
     return .object(record)
   }
 

@@ -15,19 +15,10 @@ extension ReportTable {
           ColumnDescription(
             "distance", .integer, unit: "positions",
             meaning: "Position of the query minus position of the key."),
-        ] + ColumnDescription.drift() + [
-          ColumnDescription(
-            "error_nonfinite_count", .integer, unit: "pairs",
-            meaning: "Pairs without a finite error at shift_1.", minimum: 0),
-          ColumnDescription(
-            "error_mean_abs", .number, meaning: "Mean |value at shift_1 - reference|.",
-            emptyWhere: "no error is finite"),
-          ColumnDescription(
-            "error_max_abs", .number, meaning: "Greatest |value at shift_1 - reference|.",
-            emptyWhere: "no error is finite"),
+        ] + ColumnDescription.drift() + ColumnDescription.error + [
           ColumnDescription(
             "error_rms", .number, meaning: "Root mean square error at shift_1.",
-            emptyWhere: "no error is finite"),
+            emptyWhere: "no error is finite")
         ],
         primaryKey: ["recipe", "shift_1", "shift_2", "space", "distance"])),
     forEachRow: { results, write in
@@ -41,10 +32,7 @@ extension ReportTable {
                   .string(space.rawValue), .integer(drift.distance),
                 ]
                   + Cell.drift(space == .logit ? drift.logit : drift.probability)
-                  + [
-                    .integer(errors.nonfiniteCount), Cell(errors.mean), Cell(errors.maximum),
-                    Cell(errors.rootMeanSquare),
-                  ])
+                  + Cell.error(errors) + [Cell(errors.rootMeanSquare)])
             }
           }
         }

@@ -53,7 +53,20 @@ extension ColumnDescription {
     ]
   }
 
-  /// The columns of ``Cell/driftMetrics(_:)``.
+  /// The columns of ``Cell/error(_:)``.
+  static let error: [ColumnDescription] = [
+    ColumnDescription(
+      "error_nonfinite_count", .integer, unit: "pairs", meaning: "Pairs without a finite error at shift_1.",
+      minimum: 0),
+    ColumnDescription(
+      "error_mean_abs", .number, meaning: "Mean |value at shift_1 - reference|.",
+      emptyWhere: "no error is finite"),
+    ColumnDescription(
+      "error_max_abs", .number, meaning: "Greatest |value at shift_1 - reference|.",
+      emptyWhere: "no error is finite"),
+  ]
+
+  /// The columns of ``Cell/driftMetrics(_:_:)``.
   static let driftMetrics: [ColumnDescription] = {
     let empty = "no difference is finite"
     return [
@@ -137,6 +150,10 @@ extension Cell {
       .integer(sums.count), .integer(sums.nonfiniteCount), Cell(sums.sumOfMagnitudes), Cell(sums.mean),
       Cell(sums.maximum), Cell(sums.rootMeanSquare), Cell(sums.signedMean),
     ]
+  }
+
+  static func error(_ sums: DifferenceSums) -> [Cell] {
+    [.integer(sums.nonfiniteCount), Cell(sums.mean), Cell(sums.maximum)]
   }
 
   static func driftMetrics(_ totals: DriftTotals, _ recipe: RecipeResults) -> [Cell] {

@@ -45,16 +45,7 @@ extension ReportTable {
             "weighted_share", .number,
             meaning: "weighted_sum over d_weighted; no bound below 1 holds for it.",
             emptyWhere: "the row is about logits, d_weighted is zero or nothing is finite"),
-          ColumnDescription(
-            "error_nonfinite_count", .integer, unit: "pairs",
-            meaning: "Pairs without a finite error at shift_1.", minimum: 0),
-          ColumnDescription(
-            "error_mean_abs", .number, meaning: "Mean |value at shift_1 - reference|.",
-            emptyWhere: "no error is finite"),
-          ColumnDescription(
-            "error_max_abs", .number, meaning: "Greatest |value at shift_1 - reference|.",
-            emptyWhere: "no error is finite"),
-        ],
+        ] + ColumnDescription.error,
         primaryKey: ["recipe", "shift_1", "shift_2", "space", "key"])),
     forEachRow: { results, write in
       let heads = results.experiment.layers.count * results.experiment.heads.count
@@ -85,8 +76,7 @@ extension ReportTable {
     return [.integer(drift.key)] + Cell.drift(sums) + [
       Cell(place?.layer), Cell(place?.head), Cell(place?.query), Cell(concentration.share),
       Cell(concentration.uniformShare), Cell(concentration.ratioToOthers), Cell(concentration.relativeChange),
-      Cell(weighted), Cell(weightedShare), .integer(errors.nonfiniteCount), Cell(errors.mean),
-      Cell(errors.maximum),
-    ]
+      Cell(weighted), Cell(weightedShare),
+    ] + Cell.error(errors)
   }
 }

@@ -185,14 +185,17 @@ private struct RecipeObject {
       return .nearestEven
     }
     let name = try string("rounding")
-    let seed = values["seed"] as? NSNumber
+    // An integer, or a string of digits where a reader of JSON might not keep 64 bits.
+    let seed = (values["seed"] as? String ?? (values["seed"] as? NSNumber)?.stringValue).flatMap {
+      UInt64($0)
+    }
     do {
-      let rounding = try Rounding(spelling: name, seed: seed?.uint64Value ?? 0)
+      let rounding = try Rounding(spelling: name, seed: seed ?? 0)
       if case .stochastic = rounding {
         guard seed != nil else {
-          throw invalid("seed", expected: "an integer: stochastic rounding is seeded")
+          throw invalid("seed", expected: "an integer from 0 to 2^64 - 1: stochastic rounding is seeded")
         }
-      } else if seed != nil {
+      } else if values["seed"] != nil {
         throw invalid("seed", expected: "no seed without rounding 'stochastic'")
       }
       return rounding
