@@ -11,10 +11,10 @@ FLAGS ?=
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-exhaustive report lint format clean
+.PHONY: help setup build test test-exhaustive report sample check-documents lint format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Check for Swift; install MPFR and GMP where they are missing (Debian, Ubuntu)
 	@Scripts/setup.sh
@@ -32,8 +32,18 @@ report: build ## Write the drift report of the shipped sample, or of INPUT=FILE,
 	@mkdir -p -- "$$(dirname -- '$(OUT)')"
 	"$$($(SWIFT) build -c release --show-bin-path)/ropedrift" report $(if $(INPUT),'$(INPUT)' )-o '$(OUT)' --force $(FLAGS)
 
-lint: ## Check the layout of the code
+sample: ## Record Reports/sample again, and what documents show of it: figure, columns, outputs
+	$(MAKE) report OUT=Reports/sample INPUT= FLAGS=
+	Scripts/plot-sample.py
+	Scripts/describe-columns.py
+	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-documents.py --update
+
+check-documents: build ## Run the commands that the documents show and compare what they print
+	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-documents.py
+
+lint: ## Check the layout of the code and the keys that it cites
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	Scripts/check-references.sh
 
 format: ## Lay out the code
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
