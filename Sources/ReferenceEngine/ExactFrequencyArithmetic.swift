@@ -35,6 +35,10 @@ struct ExactFrequencyArithmetic: FrequencyArithmetic {
   var host: any RealArithmetic<ExactReal> { ExactArithmetic() }
   var element: any RealArithmetic<ExactReal> { ExactArithmetic() }
 
+  func frequency(base: ExactReal, pair: Int, size: Int) throws -> ExactReal {
+    base.power(-2 * pair, over: size)
+  }
+
   func timescale(base: ExactReal, pair: Int, size: Int) throws -> ExactReal {
     base.power(2 * pair, over: size)
   }

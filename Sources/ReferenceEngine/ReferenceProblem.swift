@@ -76,7 +76,8 @@ public struct ReferenceProblem: Sendable {
       var sine = DyadicAccumulator()
       sine.addProduct(query[a], key[b])
       sine.addProduct(-query[b], key[a])
-      // Irrational frequencies of different pairs differ (the base is not 1), so only rational angles can coincide.
+      // Unscaled irrational frequencies of different pairs differ (the base is not 1), so only rational angles can coincide.
+      // Scaled ones might; a cancellation between such pairs is then not seen, and a tie stays undecided.
       let known = groups.firstIndex { $0.angle.rational != nil && $0.angle.rational == difference.rational }
       if let known {
         groups[known].cosineSum = groups[known].cosineSum + cosine.rational

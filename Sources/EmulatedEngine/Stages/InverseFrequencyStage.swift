@@ -52,10 +52,29 @@ struct RoundedFrequencyArithmetic: FrequencyArithmetic {
   var host: any RealArithmetic<Double> { RoundedArithmetic(chain: RoundingChain([.fp64])) }
   var element: any RealArithmetic<Double> { elements }
 
-  func timescale(base: Double, pair: Int, size: Int) throws -> Double {
+  func frequency(base: Double, pair: Int, size: Int) throws -> Double {
+    let one = 1.0
     switch formula {
-    case .powReciprocal: try elements.power(elements.stored(base), 2 * pair, over: size)
+    case .powReciprocal: return try elements.quotient(one, timescale(base: base, pair: pair, size: size))
+    case .pow: return try elements.power(base, -2 * pair, over: size)
+    case .powOfReciprocal: return try elements.power(elements.quotient(one, base), 2 * pair, over: size)
+    case .exp2Log2:
+      let exponent = elements.stored(Rational(2 * pair, size))
+      return elements.binaryExponential(try elements.product(-exponent, elements.binaryLogarithm(base)))
+    case .expLn:
+      let step = try elements.quotient(elements.logarithm(base), Double(size / 2))
+      return elements.exponential(try elements.product(Double(-pair), step))
+    case .powOfStep: return try elements.power(elements.power(base, -2, over: size), pair, over: 1)
     }
+  }
+
+  func timescale(base: Double, pair: Int, size: Int) throws -> Double {
+    guard formula == .powReciprocal else {
+      throw ProblemError.scaling(
+        "this scaling is defined over base^(2i/r), which a recipe with the frequency formula \(formula.rawValue) never makes; "
+          + "choose a recipe with powReciprocal")
+    }
+    return try elements.power(base, 2 * pair, over: size)
   }
 }
 
@@ -68,6 +87,18 @@ struct RoundedArithmetic: RealArithmetic {
   init(chain: RoundingChain) { self.chain = chain }
 
   func stored(_ value: Double) -> Double { chain.round(ExactValue(value), counter) }
+
+  func stored(_ value: Rational) -> Double { chain.round(value.exactValue, counter) }
+
+  func exponential(_ a: Double) -> Double { rounded(a, 0) { number, x, _ in mpfr_exp(number, x, MPFR_RNDZ) } }
+
+  func binaryExponential(_ a: Double) -> Double {
+    rounded(a, 0) { number, x, _ in mpfr_exp2(number, x, MPFR_RNDZ) }
+  }
+
+  func binaryLogarithm(_ a: Double) -> Double {
+    rounded(a, 0) { number, x, _ in mpfr_log2(number, x, MPFR_RNDZ) }
+  }
 
   func number(_ literal: NumberLiteral) throws -> Double { chain.round(literal.exactValue, counter) }
 
@@ -94,7 +125,7 @@ struct RoundedArithmetic: RealArithmetic {
   }
 
   func power(_ a: Double, _ numerator: Int, over denominator: Int) throws -> Double {
-    rounded(a, chain.round(Rational(numerator, denominator).exactValue, counter)) {
+    rounded(a, stored(Rational(numerator, denominator))) {
       mpfr_pow($0, $1, $2, MPFR_RNDZ)
     }
   }

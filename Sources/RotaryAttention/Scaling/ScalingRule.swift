@@ -48,7 +48,9 @@ public protocol FrequencyArithmetic<Number> {
   var host: any RealArithmetic<Number> { get }
   /// Elements of the frequency tensor (binary32 as a rule).
   var element: any RealArithmetic<Number> { get }
-  /// b^(2i/n) in elements, for a host number b.
+  /// b^(−2i/n) in elements, for a host number b, by the implementation's formula.
+  func frequency(base: Number, pair: Int, size: Int) throws -> Number
+  /// b^(2i/n) in elements, for a host number b; refused where the implementation's formula never makes it.
   func timescale(base: Number, pair: Int, size: Int) throws -> Number
 }
 
@@ -89,14 +91,12 @@ extension ScalingRule {
   /// Most rules rotate the rotary channels.
   public static var spansHead: Bool { false }
 
-  /// 1/b^(2i/r) for a host base.
+  /// b^(−2i/r) for a host base, by the implementation's formula.
   func unscaled<Number>(
     _ problem: FrequencyProblem, base: Number, _ arithmetic: any FrequencyArithmetic<Number>
   ) throws -> [Number] {
-    let element = arithmetic.element
-    return try (0..<problem.pairCount).map {
-      try element.quotient(
-        element.number(1), arithmetic.timescale(base: base, pair: $0, size: problem.rotarySize))
+    try (0..<problem.pairCount).map {
+      try arithmetic.frequency(base: base, pair: $0, size: problem.rotarySize)
     }
   }
 }
