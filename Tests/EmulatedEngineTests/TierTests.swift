@@ -126,4 +126,17 @@ func tierRecipes() throws -> [Recipe] {
       }
     }
   }
+
+  /// −0 times an exact cosine or an exact scale is the zero that IEEE 754 gives, not +0.
+  @Test func storedZerosKeepTheirSignThroughExactStages() throws {
+    var recipe = try RecipeRegistry.named("hf-bf16")
+    recipe.trig = .exact
+    recipe.table = .exact
+    let embedding = try RotaryEmbedding(headSize: 2, base: NumberLiteral(10000), layout: .halfSplit)
+    let emulation = try Emulation(recipe: recipe, embedding: embedding, scale: .inverseSquareRootOfHeadSize)
+    // cos 1 and sin 1 are positive: (−0)·cos − (+0)·sin = −0 − 0 = −0; (−0)·sin + (+0)·cos = +0.
+    let score = try emulation.score(query: [-0.0, 0.0], key: [1, 1], queryPosition: 1, keyPosition: 0)
+    let bits = try score.query.rotated.map { try $0.binary64().bitPattern }
+    #expect(bits == [(-0.0).bitPattern, 0])
+  }
 }
