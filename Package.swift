@@ -27,9 +27,12 @@ let package = Package(
     // What tests share: seeded sweeps and a second, independent description of the formats.
     .target(name: "TestSupport", dependencies: ["FloatingPointFormats"], path: "Tests/TestSupport"),
 
+    // JSON from files of unknown origin: no silence about duplicate keys, no lost integers.
+    .target(name: "StrictJSON"),
+
     // Tensors in and out: safetensors, NPY, seeded generators, the shipped sample.
     .target(
-      name: "TensorIO", dependencies: ["FloatingPointFormats"],
+      name: "TensorIO", dependencies: ["FloatingPointFormats", "StrictJSON"],
       resources: [
         .copy("Resources/smollm2-135m-layers-7-22.safetensors"), .copy("Resources/ORIGIN.md"),
       ]),
@@ -75,6 +78,7 @@ let package = Package(
       name: "EmulatedEngine",
       dependencies: [
         "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
+        "StrictJSON",
       ],
       resources: recipeFiles.map { .embedInCode("Recipes/\($0).json") }),
     .testTarget(

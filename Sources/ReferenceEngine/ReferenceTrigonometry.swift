@@ -29,7 +29,7 @@ public final class ReferenceTrigonometry: Sendable {
     let pairs = pairCount
     let values = MPFRArena(count: positions.count * pairs * 2, precision: Self.precision)
     self.values = values
-    let rows = max(1, threads)
+    let rows = max(1, min(threads, pairs))
     DispatchQueue.concurrentPerform(iterations: rows) { worker in
       for pair in stride(from: worker, to: pairs, by: rows) {
         Self.fill(

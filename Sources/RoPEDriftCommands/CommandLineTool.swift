@@ -31,6 +31,8 @@ public enum CommandLineTool {
   /// Runs a command as the process: ends by a signal give exit code 130, and a closed pipe does not end the process.
   public static func main(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
+    // A standard stream that the parent closed would be the first file or pipe that is opened here.
+    for descriptor in 0...2 where fcntl(Int32(descriptor), F_GETFD) == -1 { _ = open("/dev/null", O_RDWR) }
     let interruption = InterruptionGuard {}
     defer { interruption.release() }
     return run(arguments).rawValue

@@ -2,6 +2,7 @@
 
 import FloatingPointFormats
 import Foundation
+import StrictJSON
 
 extension AttentionInput {
   /// Opens what a user names: `synthetic:…` a seeded generator (``SyntheticInput``), `-` a safetensors file on standard input,
@@ -13,7 +14,7 @@ extension AttentionInput {
       return try SyntheticInput(spelling: spelling).attentionInput()
     }
     if spelling == "-" {
-      return try AttentionInput(SafetensorsFile(standardInput(), path: "standard input"))
+      return try AttentionInput(SafetensorsFile.standardInput())
     }
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: spelling, isDirectory: &isFolder), isFolder.boolValue {
@@ -25,16 +26,6 @@ extension AttentionInput {
         mend: "name the folder that holds layers.0.q.npy, layers.0.k.npy and so on")
     }
     return try AttentionInput(SafetensorsFile(path: spelling))
-  }
-
-  private static func standardInput() throws -> MappedBytes {
-    do {
-      return MappedBytes(try FileHandle.standardInput.readToEnd() ?? Data())
-    } catch {
-      throw TensorFileError(
-        .unreadable, file: "standard input", expected: "bytes until its end",
-        found: "the system's refusal (\(error.localizedDescription))", mend: "name a file instead of '-'")
-    }
   }
 
   /// The tensors `layers.{n}.q`, `.k` and `.v` of a safetensors file.
@@ -190,5 +181,22 @@ extension MappedTensor {
     MappedTensor(
       file: file, name: name, elementType: elementType, shape: shape, byteRange: byteRange, bytes: bytes,
       isBigEndian: isBigEndian, isColumnMajor: isColumnMajor)
+  }
+}
+
+extension SafetensorsFile {
+  /// The file that stands on standard input, read to its end.
+  ///
+  /// - Throws: ``TensorFileError``.
+  public static func standardInput() throws -> SafetensorsFile {
+    let bytes: MappedBytes
+    do {
+      bytes = MappedBytes(try FileHandle.standardInput.readToEnd() ?? Data())
+    } catch {
+      throw TensorFileError(
+        .unreadable, file: "standard input", expected: "bytes until its end",
+        found: "the system's refusal (\(error.localizedDescription))", mend: "name a file instead of '-'")
+    }
+    return try SafetensorsFile(bytes, path: "standard input")
   }
 }

@@ -1,6 +1,8 @@
 // Every rule that a safetensors header must keep, in the order in which it is checked. Sizes come from the file and are never
 // trusted: each sum and product is guarded.
 
+import StrictJSON
+
 /// A header that has passed all checks.
 struct SafetensorsHeader {
   struct Entry {

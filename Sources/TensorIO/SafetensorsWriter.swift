@@ -1,6 +1,7 @@
 // Safetensors files with bytes that depend on the content alone: for seeded inputs, for tests, for export.
 
 import FloatingPointFormats
+import StrictJSON
 
 /// Collects tensors and writes them as one safetensors file.
 ///

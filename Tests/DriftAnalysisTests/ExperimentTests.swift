@@ -211,4 +211,41 @@ import Testing
     #expect(DriftExperiment.defaultLengths(600) == [64, 128, 256, 512])
     #expect(DriftExperiment.defaultLengths(40) == [40])
   }
+
+  /// A first key whose drift is 2^90 times that of all others together: what cancels in "total less key" is added up instead.
+  @Test func ratiosSurviveAnOverwhelmingKey() throws {
+    let geometry = try PairGeometry(causalQueryPositions: [0, 1, 2], keyPositions: [0, 1, 2])
+    let tile = DriftAccumulator(geometry)
+    tile.reset(layer: 0, head: 0, queries: 0..<3)
+    let first = [0x1p50, 0x1p-40, 0x1p-40]
+    let zeros = [0.0, 0, 0]
+    first.withUnsafeBufferPointer { first in
+      zeros.withUnsafeBufferPointer { zeros in
+        for query in 0..<3 {
+          let a = UnsafeBufferPointer(rebasing: first[..<(query + 1)])
+          let b = UnsafeBufferPointer(rebasing: zeros[..<(query + 1)])
+          tile.add(query: query, keys: 0..<query + 1, logits: (a, b), probabilities: (a, b))
+        }
+      }
+    }
+    // Key 0: mean 2^50 over three queries; others: mean 2^-40 over three pairs.
+    #expect(tile.totals(scale: 1).concentration(in: .logit)?.ratioToOthers == 0x1p90)
+    #expect(tile.keyRows[0].probabilityConcentration.ratioToOthers == 0x1p90)
+  }
+
+  @Test func squaresOutsideBinary64AreMissingAndNotZeroOrInfinite() throws {
+    for magnitude in [0x1p-600, 0x1p600] {
+      let geometry = try PairGeometry(causalQueryPositions: [0], keyPositions: [0])
+      let tile = DriftAccumulator(geometry)
+      tile.reset(layer: 0, head: 0, queries: 0..<1)
+      [magnitude].withUnsafeBufferPointer { a in
+        [0.0].withUnsafeBufferPointer { b in
+          tile.add(query: 0, keys: 0..<1, logits: (a, b), probabilities: (b, b))
+        }
+      }
+      let totals = tile.totals(scale: 1)
+      #expect(totals.logit.rootMeanSquare == nil && totals.logit.mean == magnitude)
+      #expect(totals.probability.rootMeanSquare == 0)
+    }
+  }
 }

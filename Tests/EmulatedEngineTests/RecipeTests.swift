@@ -30,6 +30,20 @@ import Testing
       ),
       ("\"order\": \"sequential\"", "\"order\": \"exact\"", "together"),
       ("\"input\":", "input", "not valid JSON"),
+      (
+        "\"input\": { \"format\": \"bf16\" }", "\"input\": { \"format\": \"bf16\" }, \"input\": 1",
+        "'input' is given twice"
+      ),
+      ("\"name\": \"hf-bf16\"", "\"name\": \"a\\u001b[31m\"", "without control characters"),
+      ("\"name\": \"hf-bf16\",", "", "a recipe has a name"),
+      (
+        "\"input\": { \"format\": \"bf16\" }",
+        "\"input\": { \"format\": \"bf16\", \"rounding\": \"stochastic\", \"seed\": true }", "a boolean"
+      ),
+      (
+        "\"input\": { \"format\": \"bf16\" }",
+        "\"input\": { \"format\": \"bf16\", \"rounding\": \"stochastic\", \"seed\": 1.5 }", "the number 1.5"
+      ),
     ])
   func aBrokenRecipeIsRefusedWithItsPlace(found: String, replacement: String, message: String) throws {
     let text = try #require(RecipeRegistry.json(ofRecipe: "hf-bf16"))

@@ -108,7 +108,7 @@ private let pair = ["--layer", "0", "--head", "0", "--query", "1", "--key", "0"]
   @Test func whatIsNotThereIsNamed() throws {
     let expected = CommandFailure(.wrongUsage, "x has no layer 8; it has 7, 22")
     #expect(throws: expected) {
-      try IndexSelection("7-9223372036854775807").resolve(among: [7, 22], what: "layer", owner: "x")
+      try IndexSelection("7-2147483647").resolve(among: [7, 22], what: "layer", owner: "x")
     }
   }
 }

@@ -100,10 +100,15 @@ import Testing
       (["--layout", "half"], .wrongUsage, "half-split"), (["--base", "0"], .wrongUsage, "above zero"),
       (["--scale", "-1"], .wrongUsage, "above zero"), (["--scaling", "yarn:factor=4"], .wrongUsage, "yarn"),
       (["--threads", "0"], .wrongUsage, "--threads"),
+      (["--threads", "9223372036854775807"], .wrongUsage, "--threads"),
+      (["--heads", "0-9223372036854775807"], .wrongUsage, "neither an index"),
+      (["--heads", "0-2147483647"], .wrongUsage, "head 2"), (["-o", "-"], .wrongUsage, "standard output"),
+      (["--base", "0x1p-100000", "--stored-frequencies", "--recipe", "fp32"], .failed, "not finite"),
       (["--recipe", "missing.json"], .failed, "missing.json"),
     ] as [([String], CommandExit, String)])
   func wrongUsageLeavesNothingBehind(arguments: [String], exit: CommandExit, message: String) {
-    let result = ropedrift(["report", small] + arguments + ["-o", scratch.path + "/out"])
+    let output = arguments.contains("-o") ? [] : ["-o", scratch.path + "/out"]
+    let result = ropedrift(["report", small] + arguments + output)
     #expect(result.exit == exit, "\(result.talk)")
     #expect(result.talk.contains(message) && result.talk.contains("ropedrift: error: "), "\(result.talk)")
     #expect(entries.isEmpty)
@@ -129,5 +134,42 @@ import Testing
     let missing = report(scratch.path + "/nothing.safetensors")
     #expect(missing.exit == .failed && missing.talk.contains("nothing.safetensors"))
     #expect(!entries.contains("out"))
+  }
+
+  /// A frequency that a narrow format stores as zero is off by all of itself; one that is kept exact by nothing. Both are irrational
+  /// numbers that no interval could tell from that figure.
+  @Test func frequenciesThatVanishOrStayExactAreReported() throws {
+    let text = try #require(RecipeRegistry.json(ofRecipe: "fp32"))
+      .replacingOccurrences(of: "\"name\": \"fp32\"", with: "\"name\": \"exact frequency\"")
+      .replacingOccurrences(
+        of: "\"formula\": \"powReciprocal\", \"format\": \"fp32\"",
+        with: "\"formula\": \"powReciprocal\", \"format\": \"exact\"")
+    let own = try scratch.file("exact.json", Array(text.utf8))
+    let result = report(
+      "synthetic:normal,heads=1,kv_heads=1,tokens=2,head_dim=64,layers=1", "--base", "100000001", "--recipe",
+      "table-fp16", "--recipe", own)
+    #expect(result.exit == .done, "\(result.talk)")
+    let rows = try String(contentsOfFile: scratch.path + "/out/frequencies.csv", encoding: .utf8)
+      .split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+    let vanished = rows.filter { $0[0] == "table-fp16" && $0[3] == "0.0" }
+    #expect(!vanished.isEmpty && vanished.allSatisfy { $0[6] == "-1.0" })
+    #expect(rows.filter { $0[0] == "exact frequency" }.allSatisfy { $0[4].isEmpty && $0[6] == "0.0" })
+  }
+
+  @Test func layerNumbersBeyondWhatAReportHoldsAreRefused() throws {
+    var writer = SafetensorsWriter(metadata: ["rope.layout": "half-split", "rope.base": "100"])
+    for tensor in ["q", "k"] {
+      try writer.add("layers.32768.\(tensor)", .f32, shape: [1, 1, 2], values: [1, 2])
+    }
+    let result = report(try scratch.file("far.safetensors", writer.bytes()))
+    #expect(result.exit == .wrongUsage && result.talk.contains("32767"), "\(result.talk)")
+    #expect(!entries.contains("out"))
+  }
+
+  @Test func aRecipeOfAnotherArithmeticCannotTakeAKnownName() throws {
+    let text = try #require(RecipeRegistry.json(ofRecipe: "hf-bf16"))
+      .replacingOccurrences(of: "\"name\": \"hf-bf16\"", with: "\"name\": \"fp32\"")
+    let result = report(small, "--recipe", try scratch.file("fake.json", Array(text.utf8)))
+    #expect(result.exit == .failed && result.talk.contains("name of your own"), "\(result.talk)")
   }
 }

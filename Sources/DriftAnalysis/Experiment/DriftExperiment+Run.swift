@@ -17,7 +17,7 @@ extension DriftExperiment {
   /// - Parameters:
   ///   - threads: how many tiles are worked on at a time; no byte of the result depends on it.
   ///   - progress: called with the number of pairs that were worked through since the last call.
-  /// - Throws: ``TensorFileError``, ``UndecidedRounding``, ``AnalysisError``.
+  /// - Throws: ``TensorFileError``, ``UndecidedRounding``, ``AnalysisError``, ``ExperimentError``.
   public func run(threads: Int, progress: @Sendable (Int) -> Void = { _ in }) throws -> DriftResults {
     var passes: [ComparisonPass] = []
     for (index, shifts) in (comparisons + sweep).enumerated() {
@@ -89,9 +89,16 @@ private final class ComparisonPass {
     errorCollectors =
       keepsTables
       ? experiment.emulations.map { ErrorCollector(geometry, ulpFormat: $0.recipe.logitFormat) } : []
-    slots = (0..<max(1, threads) * 2).map { _ in
+    slots = (0..<Self.slotCount(experiment, threads: threads)).map { _ in
       TileSlot(geometry, recipes: experiment.emulations, measuresError: keepsTables)
     }
+  }
+
+  /// Tiles in flight: two a thread, but no more than fit a quarter of a gigabyte (about 600 bytes a token and recipe), and at
+  /// least two.
+  private static func slotCount(_ experiment: DriftExperiment, threads: Int) -> Int {
+    let bytes = 600 * experiment.shape.keyTokens * experiment.emulations.count
+    return max(2, min(2 * min(threads, 1024), (1 << 28) / max(bytes, 1)))
   }
 
   func run(progress: @Sendable (Int) -> Void) throws {
@@ -225,17 +232,14 @@ private struct References {
     var problems: [ReferenceProblem] = []
     var frequencySets: [[Double]] = []
     indexOfRecipe = try experiment.emulations.map { emulation in
-      let stored = emulation.frequencies.compactMap { if case .number(let x) = $0 { x } else { nil } }
-      let isStored =
-        experiment.usesStoredFrequencies && stored.count == experiment.embedding.pairCount
-        && stored.allSatisfy(\.isFinite)
-      let key = isStored ? stored : []
+      let stored = experiment.usesStoredFrequencies ? try Self.storedFrequencies(of: emulation) : nil
+      let key = stored ?? []
       if let known = frequencySets.firstIndex(of: key) { return known }
       frequencySets.append(key)
       problems.append(
         try ReferenceProblem(
           embedding: experiment.embedding, scale: experiment.scale,
-          angles: isStored ? ExactAngles(storedFrequencies: stored) : nil))
+          angles: stored.map { ExactAngles(storedFrequencies: $0) }))
       return problems.count - 1
     }
     self.problems = problems
@@ -245,6 +249,17 @@ private struct References {
     trigonometries = problems.map {
       ReferenceTrigonometry(
         angles: $0.angles, attentionFactor: $0.attentionFactor, positions: positions, threads: threads)
+    }
+  }
+
+  /// The frequencies that a recipe stores; nil where its stage does not round.
+  private static func storedFrequencies(of emulation: Emulation) throws -> [Double]? {
+    if emulation.recipe.inverseFrequency.rounding.isExact { return nil }
+    return try emulation.frequencies.enumerated().map { pair, frequency in
+      guard case .number(let value) = frequency, value.isFinite else {
+        throw ExperimentError.storedFrequencyNotFinite(recipe: emulation.recipe.name, pair: pair)
+      }
+      return value
     }
   }
 

@@ -31,6 +31,10 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
   case unknownHead(Int, layer: Int, heads: Int)
   /// Layers of different shapes in one experiment.
   case unequalLayers(Int, Int, what: String)
+  /// Numbers or sizes beyond what a run can hold.
+  case tooLarge(String)
+  /// A recipe that stores a frequency that is not finite, where the reference was to take it as exact.
+  case storedFrequencyNotFinite(recipe: String, pair: Int)
   /// A prefix length outside 1 … T.
   case lengthOutOfRange(Int, tokens: Int)
   /// Two recipes of one name.
@@ -48,11 +52,14 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
       "layer \(layer) has no head \(head); it has heads 0 to \(heads - 1)"
     case .unequalLayers(let first, let second, let what):
       "layers \(first) and \(second) differ in \(what); measure them one at a time with --layers"
+    case .tooLarge(let reason): reason
+    case .storedFrequencyNotFinite(let recipe, let pair):
+      "recipe \(recipe): the stored frequency of pair \(pair) is not finite, so it has no exact score; leave out --stored-frequencies"
     case .lengthOutOfRange(let length, let tokens):
-      "length \(length) is not between 1 and the input's \(tokens) tokens"
+      "length \(length) is not between 1 and the input's \(tokens) tokens; choose --lengths within them"
     case .repeatedRecipe(let name):
       "recipe '\(name)' is named twice; give your own recipes names of their own"
-    case .repeatedShifts(let pair): "shifts \(pair.first),\(pair.second) are named twice"
+    case .repeatedShifts(let pair): "shifts \(pair.first),\(pair.second) are named twice; leave one out"
     }
   }
 }
@@ -84,6 +91,8 @@ public struct DriftExperiment: Sendable {
   public let usesStoredFrequencies: Bool
   /// Sizes of every layer.
   public let shape: AttentionShape
+  /// How many (query, key) pairs ``run(threads:progress:)`` works through: its progress ends at this.
+  public let workload: Int
 
   /// Checks and makes an experiment.
   ///
@@ -139,6 +148,9 @@ public struct DriftExperiment: Sendable {
     if let repeated = Self.firstRepeated(recipes.map(\.name)) {
       throw ExperimentError.repeatedRecipe(repeated)
     }
+    workload = try Self.workload(
+      pairs: mask.visiblePairs(in: shape), layers: self.layers, heads: self.heads,
+      comparisons: comparisons.count + sweep.count)
     emulations = try recipes.map { try Emulation(recipe: $0, embedding: embedding, scale: scale) }
   }
 
@@ -175,8 +187,28 @@ public struct DriftExperiment: Sendable {
       keyTokens: first.keyTokens, headSize: first.headSize)
   }
 
-  /// How many (query, key) pairs ``run(threads:progress:)`` works through: its progress ends at this.
-  public var workload: Int {
-    (comparisons.count + sweep.count) * layers.count * heads.count * mask.visiblePairs(in: shape)
+  /// Pairs of all passes; layers, heads and pairs within what the accumulators' places and counts can hold.
+  private static func workload(pairs: Int, layers: [Int], heads: [Int], comparisons: Int) throws -> Int {
+    guard (layers.last ?? 0) <= RowPlace.layerLimit else {
+      throw ExperimentError.tooLarge(
+        "layer \(layers.last ?? 0) is above \(RowPlace.layerLimit), the greatest layer number that a report can hold; "
+          + "save the layers under smaller numbers")
+    }
+    guard (heads.last ?? 0) <= RowPlace.headLimit else {
+      throw ExperimentError.tooLarge(
+        "head \(heads.last ?? 0) is above \(RowPlace.headLimit), the greatest head number that a report can hold; choose --heads below it"
+      )
+    }
+    var total = pairs
+    for factor in [layers.count, heads.count, comparisons] {
+      let (product, overflow) = total.multipliedReportingOverflow(by: factor)
+      guard !overflow, product < 1 << 60 else {
+        throw ExperimentError.tooLarge(
+          "the run would work through more than 2^60 pairs of queries and keys; choose fewer --layers, --heads or tokens"
+        )
+      }
+      total = product
+    }
+    return total
   }
 }

@@ -57,10 +57,16 @@ public struct DifferenceSums: Sendable, Hashable {
   /// Σδ / n, the bias; nil also where it is not kept (error).
   public var signedMean: Double? { signedSum.map { $0 / Double(finiteCount) } }
 
-  /// √(Σδ² / n); nil also where it is not kept (a key's error).
+  /// √(Σδ² / n); nil also where it is not kept (a key's error) and where the squares leave binary64's range.
   public var rootMeanSquare: Double? {
-    guard finiteCount > 0, let square else { return nil }
+    guard finiteCount > 0, let square, Self.holdsSquares(square, ofMaximum: maximum) else { return nil }
     return (square.value / Double(finiteCount)).squareRoot()
+  }
+
+  /// Whether a sum of squares says what it should: no overflow, and the greatest square far from underflow.
+  static func holdsSquares(_ sum: CompensatedSum, ofMaximum maximum: Double?) -> Bool {
+    let greatest = maximum ?? 0
+    return sum.value.isFinite && (greatest == 0 || greatest * greatest >= 0x1p-950)
   }
 
   /// Takes in the pairs of another set. The first of equal maxima stays by place, whatever the order of the

@@ -139,14 +139,19 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
   private func totals(keys: Int, scale: Double) -> DriftTotals {
     var totals = DriftTotals()
     let counts = keyCounts.values
-    for key in 0..<keys where counts[key] > 0 || DriftTotals.fiveKeys.contains(key) {
+    totals.trackedKeys = DriftTotals.fiveKeys.filter { $0 < keys }.map {
+      TrackedKey(
+        key: $0, logit: logitKeys.sums(at: $0, visible: counts[$0]),
+        probability: probabilityKeys.sums(at: $0, visible: counts[$0]), attention: attentionKeys[$0])
+    }
+    for key in 0..<keys where counts[key] > 0 {
       let logit = logitKeys.sums(at: key, visible: counts[key])
       let probability = probabilityKeys.sums(at: key, visible: counts[key])
       totals.logit.merge(logit)
       totals.probability.merge(probability)
-      if DriftTotals.fiveKeys.contains(key) {
-        totals.trackedKeys.append(
-          TrackedKey(key: key, logit: logit, probability: probability, attention: attentionKeys[key]))
+      for index in totals.trackedKeys.indices where totals.trackedKeys[index].key != key {
+        totals.trackedKeys[index].logitOthers.add(logit.magnitude)
+        totals.trackedKeys[index].probabilityOthers.add(probability.magnitude)
       }
       let queries = Double(counts[key])
       if let sum = probability.sumOfMagnitudes { totals.weighted.add(sum / queries) }
@@ -162,22 +167,39 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
   /// One row for each key, ascending, with shares of this accumulator's sums.
   public var keyRows: [KeyDrift] {
     let counts = keyCounts.values
-    var (logitTotal, probabilityTotal) = (DifferenceSums(), DifferenceSums())
-    for key in counts.indices {
-      logitTotal.merge(logitKeys.sums(at: key, visible: counts[key]))
-      probabilityTotal.merge(probabilityKeys.sums(at: key, visible: counts[key]))
-    }
+    let logits = counts.indices.map { logitKeys.sums(at: $0, visible: counts[$0]) }
+    let probabilities = counts.indices.map { probabilityKeys.sums(at: $0, visible: counts[$0]) }
+    let (logitTotal, logitOthers) = Self.totalAndOthers(logits)
+    let (probabilityTotal, probabilityOthers) = Self.totalAndOthers(probabilities)
     return counts.indices.map { key in
-      let logit = logitKeys.sums(at: key, visible: counts[key])
-      let probability = probabilityKeys.sums(at: key, visible: counts[key])
       let attention = attentionKeys[key]
       return KeyDrift(
-        key: key, logit: logit, probability: probability,
-        attention: probability.finiteCount > 0 ? attention.value : nil,
-        logitConcentration: Concentration(of: logit, among: logitTotal, attention: nil),
+        key: key, logit: logits[key], probability: probabilities[key],
+        attention: probabilities[key].finiteCount > 0 ? attention.value : nil,
+        logitConcentration: Concentration(
+          of: logits[key], among: logitTotal, others: logitOthers[key], attention: nil),
         probabilityConcentration: Concentration(
-          of: probability, among: probabilityTotal, attention: attention))
+          of: probabilities[key], among: probabilityTotal, others: probabilityOthers[key],
+          attention: attention))
     }
+  }
+
+  /// The sums over all keys, and for each key Σ|δ| over the others: those before it and those after it.
+  private static func totalAndOthers(_ keys: [DifferenceSums]) -> (DifferenceSums, [CompensatedSum]) {
+    var total = DifferenceSums()
+    var others: [CompensatedSum] = []
+    var before = CompensatedSum()
+    for key in keys {
+      total.merge(key)
+      others.append(before)
+      before.add(key.magnitude)
+    }
+    var after = CompensatedSum()
+    for key in keys.indices.reversed() {
+      others[key].add(after)
+      after.add(keys[key].magnitude)
+    }
+    return (total, others)
   }
 
   /// One row for each distance at which a pair is visible, ascending.

@@ -11,6 +11,12 @@ public struct TrackedKey: Sendable, Hashable {
   public internal(set) var probability: DifferenceSums
   /// Σᵢ A_ij(Δ₁) over the queries with finite δA.
   public internal(set) var attention: CompensatedSum
+  /// Σ|δ| of logits over the pairs of all other keys, added up directly: what is left of a total may be all cancellation.
+  var logitOthers = CompensatedSum()
+  /// Σ|δ| of probabilities over the pairs of all other keys.
+  var probabilityOthers = CompensatedSum()
+
+  func others(in space: ValueSpace) -> CompensatedSum { space == .logit ? logitOthers : probabilityOthers }
 
   func sums(in space: ValueSpace) -> DifferenceSums { space == .logit ? logit : probability }
 }
@@ -30,17 +36,15 @@ public struct Concentration: Sendable, Hashable {
   /// - Parameters:
   ///   - key: the key's sums.
   ///   - all: the sums over all keys, this one included.
+  ///   - rest: Σ|δ| over the pairs of all other keys.
   ///   - attention: Σᵢ A_ij(Δ₁), or nil in logit space.
-  init(of key: DifferenceSums, among all: DifferenceSums, attention: CompensatedSum?) {
+  init(
+    of key: DifferenceSums, among all: DifferenceSums, others rest: CompensatedSum, attention: CompensatedSum?
+  ) {
     share = Self.quotient(key.sumOfMagnitudes, all.sumOfMagnitudes)
     uniformShare = Self.quotient(Double(key.count), Double(all.count))
     let others = all.finiteCount - key.finiteCount
-    var rest = all.magnitude
-    rest.add(CompensatedSum(sum: -key.magnitude.sum, compensation: -key.magnitude.compensation))
-    // Where the others' sum is exactly zero the subtraction may leave a few ulps of the key's own sum on
-    // either side.
-    let restSum = abs(rest.value) <= all.magnitude.value * 0x1p-80 ? 0 : rest.value
-    ratioToOthers = Self.quotient(key.mean, others > 0 ? restSum / Double(others) : nil)
+    ratioToOthers = Self.quotient(key.mean, others > 0 ? rest.value / Double(others) : nil)
     relativeChange = attention.flatMap { Self.quotient(key.sumOfMagnitudes, $0.value) }
   }
 
@@ -105,7 +109,8 @@ public struct DriftTotals: Sendable, Hashable {
   public func concentration(ofKey key: Int = 0, in space: ValueSpace) -> Concentration? {
     tracked(key).map {
       Concentration(
-        of: $0.sums(in: space), among: sums(in: space), attention: space == .probability ? $0.attention : nil)
+        of: $0.sums(in: space), among: sums(in: space), others: $0.others(in: space),
+        attention: space == .probability ? $0.attention : nil)
     }
   }
 
@@ -134,6 +139,8 @@ public struct DriftTotals: Sendable, Hashable {
       trackedKeys[index].logit.merge(theirs.logit)
       trackedKeys[index].probability.merge(theirs.probability)
       trackedKeys[index].attention.add(theirs.attention)
+      trackedKeys[index].logitOthers.add(theirs.logitOthers)
+      trackedKeys[index].probabilityOthers.add(theirs.probabilityOthers)
     }
   }
 }

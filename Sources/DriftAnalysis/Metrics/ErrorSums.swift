@@ -49,9 +49,11 @@ public struct ErrorSums: Sendable, Hashable {
   /// Correct bits of the pair with the greatest relative error; see ``correctBits(relativeError:limit:)``.
   public var minimumCorrectBits: Double? { maximumRelative.flatMap { correctBits(relativeError: $0) } }
 
-  /// NMSE = Σe² / Σreference²; nil where the divisor is zero.
+  /// NMSE = Σe² / Σreference²; nil where the divisor is zero and where squares leave binary64's range.
   public var normalizedMeanSquare: Double? {
-    guard absolute.finiteCount > 0, let square = absolute.square else { return nil }
+    guard absolute.finiteCount > 0, let square = absolute.square,
+      DifferenceSums.holdsSquares(square, ofMaximum: absolute.maximum), Self.isInRange(referenceSquares.value)
+    else { return nil }
     return Concentration.quotient(square.value, referenceSquares.value)
   }
 
@@ -59,11 +61,18 @@ public struct ErrorSums: Sendable, Hashable {
   /// zero.
   public var cosine: Double? {
     let (a, b) = (emulatedSquares.value, referenceSquares.value)
-    guard absolute.finiteCount > 0, a != 0, b != 0 else { return nil }
+    guard absolute.finiteCount > 0, a != 0, b != 0, Self.isInRange(a), Self.isInRange(b),
+      products.value.isFinite
+    else { return nil }
     // One root of the product is exact for equal vectors; two roots where that product leaves the range.
     let product = a * b
     let norm = product.isNormal ? product.squareRoot() : a.squareRoot() * b.squareRoot()
     return min(max(products.value / norm, -1), 1)
+  }
+
+  /// Whether a sum of squares is zero or neither overflowed nor came near underflow.
+  private static func isInRange(_ squares: Double) -> Bool {
+    squares.isFinite && (squares == 0 || squares >= 0x1p-900)
   }
 
   private func mean(_ sum: CompensatedSum, over count: Int) -> Double? {

@@ -38,13 +38,17 @@ public struct PairPlace: Sendable, Hashable, Comparable {
 /// Layer, head and query of a pair in one word that sorts as they do, so that tables of maxima keep one array
 /// for it.
 struct RowPlace: Sendable, Hashable {
+  /// Greatest layer and head: ``DriftExperiment`` refuses others.
+  static let layerLimit = (1 << 15) - 1
+  static let headLimit = (1 << 16) - 1
+
   let word: Int64
 
   init(word: Int64) { self.word = word }
 
   init(layer: Int, head: Int, query: Int) {
-    precondition((0..<1 << 15).contains(layer), "layer \(layer) is outside 0…32767")
-    precondition((0..<1 << 16).contains(head), "head \(head) is outside 0…65535")
+    precondition((0...Self.layerLimit).contains(layer), "layer \(layer) is outside 0…\(Self.layerLimit)")
+    precondition((0...Self.headLimit).contains(head), "head \(head) is outside 0…\(Self.headLimit)")
     precondition((0..<1 << 32).contains(query), "query \(query) is outside 0…2^32−1")
     word = Int64(layer) << 48 | Int64(head) << 32 | Int64(query)
   }

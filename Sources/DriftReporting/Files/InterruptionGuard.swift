@@ -6,7 +6,7 @@
 import Foundation
 import Synchronization
 
-/// While one is active, SIGINT and SIGTERM run a cleanup and end the process with exit code 130.
+/// While one is active, SIGINT, SIGTERM and SIGHUP run a cleanup and end the process with exit code 130.
 public final class InterruptionGuard: Sendable {
   /// The exit code of an interrupted run.
   public static let exitCode: Int32 = 130
@@ -30,7 +30,7 @@ public final class InterruptionGuard: Sendable {
   ///
   /// - Parameter cleanup: runs on a thread of its own, once, and must end without help from the interrupted threads.
   public convenience init(cleanup: @escaping @Sendable () -> Void) {
-    self.init(signals: [SIGINT, SIGTERM], exit: { _exit($0) }, cleanup: cleanup)
+    self.init(signals: [SIGINT, SIGTERM, SIGHUP], exit: { _exit($0) }, cleanup: cleanup)
   }
 
   /// As above with other signals, and with another end than that of the process, for tests.

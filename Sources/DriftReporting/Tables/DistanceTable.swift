@@ -18,7 +18,7 @@ extension ReportTable {
         ] + ColumnDescription.drift() + ColumnDescription.error + [
           ColumnDescription(
             "error_rms", .number, meaning: "Root mean square error at shift_1.",
-            emptyWhere: "no error is finite")
+            emptyWhere: "no error is finite or squares leave the range of binary64")
         ],
         primaryKey: ["recipe", "shift_1", "shift_2", "space", "distance"])),
     forEachRow: { results, write in

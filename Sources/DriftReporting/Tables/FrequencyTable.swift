@@ -58,12 +58,20 @@ extension ReportTable {
     let binary64 = FloatingPointFormat.fp64
     let reference = binary64.rounded(try exact.exactValue())
     let value = try stored.binary64()
-    let error = stored.exactReal.map { ExactReal.sum([$0, -exact]) }
-    let relative =
-      exact.isZero ? nil : try error.map { binary64.rounded(try ($0 * exact.reciprocal).exactValue()) }
     let unit = format?.unitInLastPlace(at: reference)
-    let ulps = try error.flatMap { error in
-      try unit.map { binary64.rounded(try (error * ExactReal(1 / $0)).exactValue()) }
+    var relative: Double?
+    var ulps: Double?
+    switch stored {
+    case .real:
+      // Kept exact: the same number, which no interval of an irrational one could show.
+      relative = exact.isZero ? nil : 0
+    case .number(let number) where number.isFinite:
+      let error = ExactReal.sum([ExactReal(number), -exact])
+      // A frequency that became zero is off by all of itself, whatever it was.
+      relative =
+        exact.isZero ? nil : number == 0 ? -1 : binary64.rounded(try (error * exact.reciprocal).exactValue())
+      ulps = try unit.map { binary64.rounded(try (error * ExactReal(Rational($0).reciprocal)).exactValue()) }
+    case .number: break
     }
     return [
       .number(reference), .number(value), Cell(format?.spelling),

@@ -46,7 +46,8 @@ extension ColumnDescription {
       ColumnDescription(
         "max_abs", .number, meaning: "Greatest magnitude of \(what).", emptyWhere: noFiniteDifference),
       ColumnDescription(
-        "rms", .number, meaning: "Root mean square of \(what).", emptyWhere: noFiniteDifference),
+        "rms", .number, meaning: "Root mean square of \(what).",
+        emptyWhere: noFiniteDifference + " or squares leave the range of binary64"),
       ColumnDescription(
         "signed_mean", .number, meaning: "Mean with its sign (bias), first run minus second.",
         emptyWhere: noFiniteDifference),

@@ -107,7 +107,8 @@ extension ReportTable {
         "\(prefix)_max_abs", .number, unit: name, meaning: "Greatest |\(name) at shift_1 - reference|.",
         emptyWhere: empty),
       ColumnDescription(
-        "\(prefix)_rms", .number, unit: name, meaning: "Root mean square error.", emptyWhere: empty),
+        "\(prefix)_rms", .number, unit: name, meaning: "Root mean square error.",
+        emptyWhere: empty + " or squares leave the range of binary64"),
       ColumnDescription(
         "\(prefix)_mean_relative", .number,
         meaning: "Mean |error| / |reference| over references that are not zero.",
@@ -125,10 +126,10 @@ extension ReportTable {
         emptyWhere: empty),
       ColumnDescription(
         "\(prefix)_nmse", .number, meaning: "Sum of squared errors over the sum of squared references.",
-        emptyWhere: "no error is finite or every reference is zero"),
+        emptyWhere: "no error is finite, every reference is zero or squares leave the range of binary64"),
       ColumnDescription(
         "\(prefix)_cosine", .number, meaning: "Cosine similarity with the reference.",
-        emptyWhere: "no error is finite or a sum of squares is zero"),
+        emptyWhere: "no error is finite, a sum of squares is zero or squares leave the range of binary64"),
     ]
     if space == .logit {
       columns += [

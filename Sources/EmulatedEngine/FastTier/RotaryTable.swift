@@ -1,7 +1,6 @@
 // The cos and sin tables of recipes for a list of positions. Recipes that agree up to the trig stage share that work.
 
 import ArbitraryPrecision
-import Dispatch
 import FloatingPointFormats
 import ReferenceEngine
 import RotaryAttention
@@ -116,22 +115,4 @@ extension Emulation {
     return .numbers(
       cosine: round(trigonometry.cosine, .cosineTable), sine: round(trigonometry.sine, .sineTable))
   }
-}
-
-/// `transform(0)`, …, `transform(count − 1)` in order, computed in chunks on several threads. The result does not depend on how
-/// many there are; the error thrown is that of the least index.
-public func concurrentMap<Element: Sendable>(
-  count: Int, threads: Int, _ transform: @Sendable (Int) throws -> Element
-) throws -> [Element] {
-  guard threads > 1, count > 1 else { return try (0..<count).map(transform) }
-  let chunks = min(count, threads * 4)
-  var results = [Result<[Element], any Error>?](repeating: nil, count: chunks)
-  results.withUnsafeMutableBufferPointer { buffer in
-    nonisolated(unsafe) let slots = buffer
-    DispatchQueue.concurrentPerform(iterations: chunks) { chunk in
-      let range = count * chunk / chunks..<count * (chunk + 1) / chunks
-      slots[chunk] = Result { try range.map(transform) }
-    }
-  }
-  return try results.flatMap { try $0!.get() }
 }

@@ -3,6 +3,7 @@
 
 import FloatingPointFormats
 import Foundation
+import StrictJSON
 
 /// What is wrong with a recipe.
 public enum RecipeError: Error, Equatable, CustomStringConvertible {
@@ -21,6 +22,8 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .malformed(let recipe, let reason): "recipe \(recipe): \(reason)"
+    case .missing(let recipe, let field) where ["name", "summary", "source"].contains(field):
+      "recipe \(recipe): '\(field)' is missing; a recipe has a name, a summary of one sentence and a source"
     case .missing(let recipe, let field):
       "recipe \(recipe): '\(field)' is missing; every stage must be stated ('exact' where nothing is rounded)"
     case .unknownKey(let recipe, let key, let suggestion):
@@ -41,16 +44,22 @@ extension Recipe {
   ///   - origin: what to call the recipe in errors, its file as a rule.
   /// - Throws: ``RecipeError``.
   public init(json: Data, origin: String) throws {
-    let value: Any
+    guard String(validating: json, as: UTF8.self) != nil else {
+      throw RecipeError.malformed(recipe: origin, reason: "not UTF-8 text; save the recipe as UTF-8")
+    }
     do {
-      value = try JSONSerialization.jsonObject(with: json)
-    } catch {
-      throw RecipeError.malformed(recipe: origin, reason: "not valid JSON")
+      let value = try json.withUnsafeBytes { try StrictJSON(parsing: $0) }
+      guard case .object(let members) = value else {
+        throw RecipeError.malformed(
+          recipe: origin, reason: "found \(value.kindName); a recipe is a JSON object of stages")
+      }
+      try self.init(RecipeObject(recipe: origin, path: "", members))
+    } catch StrictJSON.Fault.syntax(let expected, let offset) {
+      throw RecipeError.malformed(
+        recipe: origin, reason: "not valid JSON: expected \(expected) at byte \(offset)")
+    } catch StrictJSON.Fault.duplicateKey(let key) {
+      throw RecipeError.malformed(recipe: origin, reason: "'\(key)' is given twice; keep one of them")
     }
-    guard let object = value as? [String: Any] else {
-      throw RecipeError.malformed(recipe: origin, reason: "a recipe is a JSON object of stages")
-    }
-    try self.init(RecipeObject(recipe: origin, path: "", object))
   }
 
   private init(_ reader: RecipeObject) throws {
@@ -97,19 +106,20 @@ extension Recipe {
 private struct RecipeObject {
   let recipe: String
   let path: String
-  let values: [String: Any]
+  let values: [String: StrictJSON]
 
-  init(recipe: String, path: String, _ values: [String: Any]) {
+  init(recipe: String, path: String, _ members: [StrictJSON.Member]) {
     self.recipe = recipe
     self.path = path
-    self.values = values
+    // The reader has refused repeated keys.
+    values = Dictionary(members.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
   }
 
   private func place(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
   private func invalid(_ key: String, expected: String) -> RecipeError {
-    let value = values[key].map { $0 is String ? "'\($0)'" : "\($0)" } ?? "missing"
-    return .invalidValue(recipe: recipe, field: place(key), value: value, expected: expected)
+    .invalidValue(
+      recipe: recipe, field: place(key), value: values[key]?.kindName ?? "missing", expected: expected)
   }
 
   func allow(_ keys: [String]) throws {
@@ -121,16 +131,19 @@ private struct RecipeObject {
 
   func string(_ key: String) throws -> String {
     guard values[key] != nil else { throw RecipeError.missing(recipe: recipe, field: place(key)) }
-    guard let value = values[key] as? String, !value.isEmpty else { throw invalid(key, expected: "a string") }
+    // Names stand in tables and messages, where a control character could do anything to a terminal.
+    guard case .string(let value) = values[key], !value.isEmpty, value.count <= 1000,
+      value.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+    else { throw invalid(key, expected: "a string of 1 to 1000 characters without control characters") }
     return value
   }
 
   func object(_ key: String, keys: [String]) throws -> RecipeObject {
     guard values[key] != nil else { throw RecipeError.missing(recipe: recipe, field: place(key)) }
-    guard let value = values[key] as? [String: Any] else {
+    guard case .object(let members) = values[key] else {
       throw invalid(key, expected: "an object with a 'format'")
     }
-    let result = RecipeObject(recipe: recipe, path: place(key), value)
+    let result = RecipeObject(recipe: recipe, path: place(key), members)
     try result.allow(keys)
     return result
   }
@@ -154,8 +167,11 @@ private struct RecipeObject {
   /// The chain of a stage: `"format": "bf16"`, or `["fp32", "bf16"]`, or `"exact"`; `rounding` and `seed` beside it.
   func chain(_ key: String = "format") throws -> RoundingChain {
     guard let value = values[key] else { throw RecipeError.missing(recipe: recipe, field: place(key)) }
-    let names = (value as? [String]) ?? (value as? String).map { [$0] }
-    guard let names, !names.isEmpty else { throw invalid(key, expected: "a format or a list of formats") }
+    let elements: [StrictJSON] = if case .array(let list) = value { list } else { [value] }
+    let names = elements.compactMap { if case .string(let name) = $0 { name } else { nil } }
+    guard names.count == elements.count, (1...8).contains(names.count) else {
+      throw invalid(key, expected: "a format or a list of one to eight formats")
+    }
     var chain = RoundingChain.exact
     if names != ["exact"] {
       chain.formats = try names.map { name in
@@ -185,10 +201,13 @@ private struct RecipeObject {
       return .nearestEven
     }
     let name = try string("rounding")
-    // An integer, or a string of digits where a reader of JSON might not keep 64 bits.
-    let seed = (values["seed"] as? String ?? (values["seed"] as? NSNumber)?.stringValue).flatMap {
-      UInt64($0)
-    }
+    // An integer, or a string of digits where a writer of JSON might not keep 64 bits.
+    let digits: String? =
+      switch values["seed"] {
+      case .number(let text), .string(let text): text
+      default: nil
+      }
+    let seed = digits.flatMap { $0.allSatisfy(\.isNumber) ? UInt64($0) : nil }
     do {
       let rounding = try Rounding(spelling: name, seed: seed ?? 0)
       if case .stochastic = rounding {

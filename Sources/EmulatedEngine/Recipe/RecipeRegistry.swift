@@ -47,8 +47,16 @@ public enum RecipeRegistry {
     let isFile = FileManager.default.fileExists(atPath: nameOrPath)
     guard isFile || nameOrPath.hasSuffix(".json") else { return try named(nameOrPath) }
     guard let data = FileManager.default.contents(atPath: nameOrPath) else {
-      throw RecipeError.malformed(recipe: nameOrPath, reason: "the file cannot be read")
+      throw RecipeError.malformed(
+        recipe: nameOrPath, reason: "the file cannot be read; check the path and that it is a plain file")
     }
-    return try Recipe(json: data, origin: nameOrPath)
+    let recipe = try Recipe(json: data, origin: nameOrPath)
+    // A table that says fp32 must mean the recipe that everybody knows by that name.
+    if names.contains(recipe.name), try recipe != named(recipe.name) {
+      throw RecipeError.invalidValue(
+        recipe: nameOrPath, field: "name", value: "'\(recipe.name)'",
+        expected: "a name of your own, because a named recipe of other arithmetic has this one")
+    }
+    return recipe
   }
 }

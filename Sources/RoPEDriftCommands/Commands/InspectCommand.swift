@@ -59,9 +59,7 @@ private struct Inspection {
     }
     var isFolder: ObjCBool = false
     if path == "-" {
-      let file = try SafetensorsFile(
-        bytes: Array(FileHandle.standardInput.readToEnd() ?? Data()), named: "standard input")
-      self = try Inspection(file, sha256: nil)
+      self = try Inspection(SafetensorsFile.standardInput(), sha256: nil)
     } else if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       self = try Inspection(AttentionInput(folder: path), container: "folder of npy")
     } else if path.lowercased().hasSuffix(".npy") {

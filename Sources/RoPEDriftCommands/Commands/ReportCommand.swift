@@ -40,6 +40,9 @@ struct ReportCommand: ParsableCommand {
     let comparisons = try shifts.comparisons()
     let sweep = try shifts.sweepPairs()
     let lengths = try shifts.prefixLengths()
+    guard output != "-" else {
+      throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
+    }
     let location = try OutputLocation(checking: output, replacing: force)
     let attention = try input.open()
     let experiment = try experiment(

@@ -15,7 +15,8 @@ public struct IndexSelection: Sendable, Hashable, CustomStringConvertible {
       let ends = item.split(separator: "-", omittingEmptySubsequences: false).map { end in
         end.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(end) : nil
       }
-      guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first <= last
+      guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first <= last,
+        last < 1 << 31
       else {
         throw CommandFailure(
           .wrongUsage, "'\(item)' is neither an index nor an ascending range; write lists such as 0,2,5-8")

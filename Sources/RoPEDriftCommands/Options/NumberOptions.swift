@@ -92,8 +92,13 @@ public struct ThreadsOption: ParsableArguments {
 
   /// For the parser.
   public func validate() throws {
-    guard threads.map({ $0 >= 1 }) ?? true else { throw ValidationError("--threads takes 1 or more") }
+    guard threads.map({ (1...Self.limit).contains($0) }) ?? true else {
+      throw ValidationError("--threads takes 1 to \(Self.limit)")
+    }
   }
+
+  /// More than any machine has.
+  static let limit = 4096
 
   /// How many threads to use.
   public var count: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }

@@ -1,8 +1,8 @@
-// A JSON reader for headers of unknown origin. Foundation's readers keep one of two equal keys in silence and turn integers
-// into binary64; a header that says two things about one tensor must be refused, and offsets are exact.
+// A JSON reader for headers and recipes of unknown origin. Foundation's readers keep one of two equal keys in silence and turn
+// integers into binary64; a file that says two things about one field must be refused, and offsets are exact.
 
 /// A JSON value [RFC8259]; numbers stay text, objects keep their order.
-enum StrictJSON: Hashable {
+package enum StrictJSON: Hashable, Sendable {
   case null
   case boolean(Bool)
   case number(String)
@@ -10,13 +10,13 @@ enum StrictJSON: Hashable {
   case array([StrictJSON])
   case object([Member])
 
-  struct Member: Hashable {
-    var key: String
-    var value: StrictJSON
+  package struct Member: Hashable, Sendable {
+    package var key: String
+    package var value: StrictJSON
   }
 
   /// What stops the reader.
-  enum Fault: Error, Hashable {
+  package enum Fault: Error, Hashable {
     /// What was expected, and the byte at which something else stands.
     case syntax(expected: String, offset: Int)
     /// A key that stands twice in one object. Keys that differ only in Unicode normalization count as equal: no reader of
@@ -25,13 +25,13 @@ enum StrictJSON: Hashable {
   }
 
   /// Arrays and objects may nest this deep, as in the reference implementation of safetensors; input cannot exhaust the stack.
-  static let depthLimit = 127
+  package static let depthLimit = 127
 
   /// Parses a whole text: one value, with blanks around it.
   ///
   /// - Parameter bytes: valid UTF-8.
   /// - Throws: ``Fault``.
-  init(parsing bytes: UnsafeRawBufferPointer) throws {
+  package init(parsing bytes: UnsafeRawBufferPointer) throws {
     var reader = StrictJSONReader(bytes: bytes)
     self = try reader.value(depth: 0)
     reader.skipBlanks()
@@ -39,7 +39,7 @@ enum StrictJSON: Hashable {
   }
 
   /// What a message calls the value.
-  var kindName: String {
+  package var kindName: String {
     switch self {
     case .null: "null"
     case .boolean: "a boolean"
@@ -193,7 +193,7 @@ private struct StrictJSONReader {
 
 extension String {
   /// The text as a JSON string, escaped as little as JSON allows.
-  var jsonQuoted: String {
+  package var jsonQuoted: String {
     var result = "\""
     for scalar in unicodeScalars {
       switch scalar {
