@@ -23,18 +23,20 @@ def rotate_half_split(x, cos, sin):
 def causal_attention(q, k, v):
     """softmax(q·k/sqrt(d))·v; q [heads, tokens, d], k and v [kv_heads, tokens, d] → [tokens, heads·d]."""
     heads, tokens, size = q.shape
-    shared = k.shape[0]
-    q = q.reshape(shared, heads // shared, tokens, size) * numpy.float32(size**-0.5)
+    group = heads // k.shape[0]
+    q = numpy.ascontiguousarray(q) * numpy.float32(size**-0.5)
+    k, v = numpy.ascontiguousarray(k), numpy.ascontiguousarray(v)
     out = numpy.empty_like(q)
-    for start in range(0, tokens, QUERY_BLOCK):
-        end = min(start + QUERY_BLOCK, tokens)
-        scores = q[:, :, start:end] @ k[:, None, :end].swapaxes(-1, -2)
-        hidden = numpy.arange(end) > numpy.arange(start, end)[:, None]
-        numpy.copyto(scores, -numpy.inf, where=hidden)
-        scores -= scores.max(axis=-1, keepdims=True)
-        numpy.exp(scores, out=scores)
-        out[:, :, start:end] = scores @ v[:, None, :end] / scores.sum(axis=-1, keepdims=True)
-    return out.reshape(heads, tokens, size).swapaxes(0, 1).reshape(tokens, heads * size)
+    for head in range(heads):
+        keys, values = k[head // group], v[head // group]
+        for start in range(0, tokens, QUERY_BLOCK):
+            end = min(start + QUERY_BLOCK, tokens)
+            scores = q[head, start:end] @ keys[:end].T  # [block, end]
+            scores[:, start:][numpy.triu_indices(end - start, 1)] = -numpy.inf
+            scores -= scores.max(axis=-1, keepdims=True)
+            numpy.exp(scores, out=scores)
+            out[head, start:end] = scores @ values[:end] / scores.sum(axis=-1, keepdims=True)
+    return out.swapaxes(0, 1).reshape(tokens, heads * size)
 
 
 def heads_first(x, heads):
