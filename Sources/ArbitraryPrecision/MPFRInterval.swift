@@ -119,6 +119,18 @@ public final class MPFRInterval: @unchecked Sendable {
       precision: precision, down: { mpfr_exp($0, self.lower, $1) }, up: { mpfr_exp($0, self.upper, $1) })
   }
 
+  /// π.
+  public static func pi(precision: Int) -> MPFRInterval {
+    MPFRInterval(
+      precision: precision, down: { mpfr_const_pi($0, $1) }, up: { mpfr_const_pi($0, $1) })
+  }
+
+  /// ⌊lower end⌋, for numbers below 2^62 in magnitude.
+  var lowerFloor: Int { mpfr_get_si(lower, MPFR_RNDD) }
+
+  /// ⌊upper end⌋, for numbers below 2^62 in magnitude.
+  var upperFloor: Int { mpfr_get_si(upper, MPFR_RNDD) }
+
   /// cos a and sin a: the values at the lower end, widened by the width of the interval (both functions are 1-Lipschitz).
   /// A point at zero gives 1 and 0 exactly.
   public var cosineAndSine: (cosine: MPFRInterval, sine: MPFRInterval) {

@@ -150,6 +150,13 @@ public final class Rational: @unchecked Sendable, Equatable, CustomStringConvert
     return result
   }
 
+  /// ⌊a⌋, below 2^62 in magnitude.
+  public var floor: Int {
+    let number = MPFRNumber(precision: 64)
+    mpfr_set_q(number.pointer, storage, MPFR_RNDD)
+    return mpfr_get_si(number.pointer, MPFR_RNDD)
+  }
+
   /// a^(numerator/denominator) where that is rational, else nil (then it is an irrational algebraic number).
   ///
   /// A rational in lowest terms has a rational n-th root exactly when numerator and denominator are both n-th powers.

@@ -15,17 +15,20 @@ public struct Emulation: Sendable {
   public let scale: AttentionScale
   /// The stored ω_i, i = 0 … r/2 − 1.
   public let frequencies: [StageValue]
+  /// The stored attention factor f of the scaling; nil for 1.
+  public let attentionFactor: StageValue?
   /// The stored scale c.
   public let scaleFactor: StageValue
 
   /// Prepares a recipe for a problem.
   ///
-  /// - Throws: ``UndecidedRounding``.
+  /// - Throws: ``ProblemError/scaling(_:)``, ``UndecidedRounding``.
   public init(recipe: Recipe, embedding: RotaryEmbedding, scale: AttentionScale) throws {
     self.recipe = recipe
     self.embedding = embedding
     self.scale = scale
     frequencies = try recipe.inverseFrequency.frequencies(of: embedding)
+    attentionFactor = try embedding.storedAttentionFactor(recipe.trig)
     let exactScale = scale.exact(headSize: embedding.headSize)
     scaleFactor = try recipe.logit.scaleFactor.round(.real(exactScale), StageCounter(.scaleFactor))
   }

@@ -20,20 +20,16 @@ public struct ExactAngles: Sendable {
     self.multiple = multiple
   }
 
-  /// p·ω_i with ω_i = base^(−2i/r) as real numbers [Su2021].
-  public init(_ embedding: RotaryEmbedding) {
-    self.init(units: Self.frequencies(of: embedding)) { position, _ in Rational(position) }
+  /// p·ω_i with the embedding's frequencies as real numbers [Su2021].
+  ///
+  /// - Throws: as ``RotaryAttention/RotaryEmbedding/exactFrequencies()``.
+  public init(_ embedding: RotaryEmbedding) throws {
+    self.init(units: try embedding.exactFrequencies()) { position, _ in Rational(position) }
   }
 
   /// p·ω_i with given frequencies taken as exact.
   public init(storedFrequencies: [Double]) {
     self.init(units: storedFrequencies.map { ExactReal($0) }) { position, _ in Rational(position) }
-  }
-
-  /// ω_i = base^(−2i/r), 0 ≤ i < r/2.
-  public static func frequencies(of embedding: RotaryEmbedding) -> [ExactReal] {
-    let base = Rational(embedding.base)!
-    return (0..<embedding.pairCount).map { ExactReal.power(base, -2 * $0, over: embedding.rotarySize) }
   }
 
   /// θ(p, i).

@@ -8,10 +8,10 @@ import RotaryAttention
 
 /// Correctly rounded reference scores of one head: its keys rotated once, its queries row by row.
 ///
-/// Error bound. Let u = 2^−128 and n = d. Rotated components are within (√2·0.51 + 1)·u of the exact ones relative to the norm of
-/// their pair, so that both rotations change q·k by at most 4.1·u·‖q‖‖k‖; n fused multiply-adds add at most
-/// 1.01·n·u·‖q‖‖k‖ ([Higham2002], §3.1, with Cauchy–Schwarz); the rounded scale and the last product add 3·u·scale·‖q‖‖k‖.
-/// The bound used, scale·‖q‖‖k‖·(n + 12)·2^−127, is twice that.
+/// Error bound. Let u = 2^−128, n = d and F = max(1, f). Rotated components are within (√2·1.51 + 1)·u of the exact ones relative to
+/// F times the norm of their pair, so that both rotations change q·k by at most 6.3·u·F²‖q‖‖k‖; n fused multiply-adds add at
+/// most 1.01·n·u·F²‖q‖‖k‖ ([Higham2002], §3.1, with Cauchy–Schwarz); the rounded scale and the last product add
+/// 3·u·scale·F²‖q‖‖k‖. The bound used, scale·F²‖q‖‖k‖·(n + 12)·2^−127, is almost twice that.
 public final class ReferenceHead: Sendable {
   private let problem: ReferenceProblem
   private let trigonometry: ReferenceTrigonometry
@@ -56,7 +56,11 @@ public final class ReferenceHead: Sendable {
     keyNorms = norms
     let scale = MPFRNumber(precision: 53)
     mpfr_set(scale.pointer, problem.scale.interval(precision: 128).upper, MPFR_RNDU)
-    scaleBound = mpfr_get_d(scale.pointer, MPFR_RNDU) * Double(size + 12) * 0x1p-127
+    let factor = MPFRNumber(precision: 53)
+    mpfr_set(factor.pointer, problem.attentionFactor.interval(precision: 128).upper, MPFR_RNDU)
+    let growth = max(1, mpfr_get_d(factor.pointer, MPFR_RNDU))
+    // Three products, each within 2^−53: covered by the slack of the bound.
+    scaleBound = mpfr_get_d(scale.pointer, MPFR_RNDU) * growth * growth * Double(size + 12) * 0x1p-127
   }
 
   /// How many scores each way of deciding took.

@@ -16,26 +16,33 @@ public struct ReferenceProblem: Sendable {
   /// What multiplies the sum.
   public let scale: ExactReal
 
+  /// f, which multiplies cos and sin.
+  public let attentionFactor: ExactReal
+
   /// The problem of an embedding.
   ///
   /// - Parameters:
-  ///   - embedding: sizes, base, layout.
+  ///   - embedding: sizes, base, layout, scaling.
   ///   - scale: the attention scale.
   ///   - angles: nil for p·ω_i with real frequencies.
-  public init(embedding: RotaryEmbedding, scale: AttentionScale, angles: ExactAngles? = nil) {
-    self.init(embedding: embedding, exactScale: scale.exact(headSize: embedding.headSize), angles: angles)
+  /// - Throws: ``ProblemError/scaling(_:)``, ``UndecidedRounding``, for scaled embeddings.
+  public init(embedding: RotaryEmbedding, scale: AttentionScale, angles: ExactAngles? = nil) throws {
+    try self.init(embedding: embedding, exactScale: scale.exact(headSize: embedding.headSize), angles: angles)
   }
 
   /// The problem of an embedding with a scale that is already exact.
-  public init(embedding: RotaryEmbedding, exactScale: ExactReal, angles: ExactAngles? = nil) {
+  ///
+  /// - Throws: ``ProblemError/scaling(_:)``, ``UndecidedRounding``, for scaled embeddings.
+  public init(embedding: RotaryEmbedding, exactScale: ExactReal, angles: ExactAngles? = nil) throws {
     self.embedding = embedding
-    self.angles = angles ?? ExactAngles(embedding)
+    self.angles = try angles ?? ExactAngles(embedding)
+    attentionFactor = try embedding.exactAttentionFactor()
     scale = exactScale
   }
 
   /// The score by its relative form,
   ///
-  ///     x = scale·(Σ_i [a_i cos θ_i + b_i sin θ_i] + Σ_{c ≥ r} q_c k_c),  a_i = q_a k_a + q_b k_b,  b_i = q_a k_b − q_b k_a,
+  ///     x = scale·(f²·Σ_i [a_i cos θ_i + b_i sin θ_i] + Σ_{c ≥ r} q_c k_c),  a_i = q_a k_a + q_b k_b,  b_i = q_a k_b − q_b k_a,
   ///
   /// with θ_i the difference of the two angles of pair i.
   ///
@@ -54,13 +61,13 @@ public struct ReferenceProblem: Sendable {
   ) -> ExactReal? {
     guard isFinite(query), isFinite(key) else { return nil }
     var groups: [AngleGroup] = []
-    var constant = DyadicAccumulator()
+    var rotatedConstant = DyadicAccumulator()
     for pair in 0..<embedding.pairCount {
       let (a, b) = embedding.layout.channels(ofPair: pair, rotarySize: embedding.rotarySize)
       let difference = angles.difference(queryPosition, minus: keyPosition, pair: pair)
       if difference.isZero {
-        constant.addProduct(query[a], key[a])
-        constant.addProduct(query[b], key[b])
+        rotatedConstant.addProduct(query[a], key[a])
+        rotatedConstant.addProduct(query[b], key[b])
         continue
       }
       var cosine = DyadicAccumulator()
@@ -69,7 +76,8 @@ public struct ReferenceProblem: Sendable {
       var sine = DyadicAccumulator()
       sine.addProduct(query[a], key[b])
       sine.addProduct(-query[b], key[a])
-      // Irrational frequencies of different pairs differ (the base is not 1), so only rational angles can coincide.
+      // Unscaled irrational frequencies of different pairs differ (the base is not 1), so only rational angles can coincide.
+      // Scaled ones might; a cancellation between such pairs is then not seen, and a tie stays undecided.
       let known = groups.firstIndex { $0.angle.rational != nil && $0.angle.rational == difference.rational }
       if let known {
         groups[known].cosineSum = groups[known].cosineSum + cosine.rational
@@ -78,13 +86,16 @@ public struct ReferenceProblem: Sendable {
         groups.append(AngleGroup(angle: difference, cosineSum: cosine.rational, sineSum: sine.rational))
       }
     }
+    var constant = DyadicAccumulator()
     for channel in embedding.rotarySize..<embedding.headSize {
       constant.addProduct(query[channel], key[channel])
     }
     let terms = groups.flatMap {
       [ExactReal($0.cosineSum) * $0.angle.cosine, ExactReal($0.sineSum) * $0.angle.sine]
     }
-    return scale * ExactReal.sum(terms + [ExactReal(constant.rational)])
+    let rotated = ExactReal.sum(terms + [ExactReal(rotatedConstant.rational)])
+    let factor = attentionFactor * attentionFactor
+    return scale * ExactReal.sum([factor * rotated, ExactReal(constant.rational)])
   }
 
   private struct AngleGroup {
@@ -106,13 +117,13 @@ public struct ReferenceProblem: Sendable {
     return scale * ExactReal.sum(zip(rotatedQuery, rotatedKey).map { $0 * $1 })
   }
 
-  /// R(p)x channel by channel: (x_a cos φ − x_b sin φ, x_a sin φ + x_b cos φ).
+  /// f·R(p)x channel by channel: f·(x_a cos φ − x_b sin φ, x_a sin φ + x_b cos φ); channels ≥ r as they are.
   public func rotated(_ vector: [Double], position: Int) -> [ExactReal] {
     var result = vector.map { ExactReal($0) }
     for pair in 0..<embedding.pairCount {
       let (a, b) = embedding.layout.channels(ofPair: pair, rotarySize: embedding.rotarySize)
       let angle = angles.angle(position: position, pair: pair)
-      let (x, y) = (result[a], result[b])
+      let (x, y) = (attentionFactor * result[a], attentionFactor * result[b])
       result[a] = ExactReal.sum([x * angle.cosine, -(y * angle.sine)])
       result[b] = ExactReal.sum([x * angle.sine, y * angle.cosine])
     }

@@ -4,7 +4,7 @@ import ArbitraryPrecision
 import CMPFR
 import Dispatch
 
-/// cos θ(p, i) and sin θ(p, i) at ``precision`` bits for a list of positions; each within 0.51·2^−precision of the exact value.
+/// f·cos θ(p, i) and f·sin θ(p, i) at ``precision`` bits for a list of positions; each within 1.51·f·2^−precision of the exact value.
 public final class ReferenceTrigonometry: Sendable {
   /// Working precision of the simple tier in bits.
   public static let precision = 128
@@ -19,8 +19,11 @@ public final class ReferenceTrigonometry: Sendable {
   /// Computes the table.
   ///
   /// The unit of each pair is enclosed narrowly enough that unit times multiple is within 2^−192 of the angle; sin and cos of that
-  /// approximation are then rounded once to ``precision`` bits.
-  public init(angles: ExactAngles, positions: [Int], threads: Int = 1) {
+  /// approximation are then rounded once to ``precision`` bits, and their products with f once more where f is not 1.
+  public init(
+    angles: ExactAngles, attentionFactor: ExactReal = ExactReal(Rational(1)), positions: [Int],
+    threads: Int = 1
+  ) {
     self.positions = positions
     pairCount = angles.units.count
     let pairs = pairCount
@@ -29,13 +32,14 @@ public final class ReferenceTrigonometry: Sendable {
     let rows = max(1, threads)
     DispatchQueue.concurrentPerform(iterations: rows) { worker in
       for pair in stride(from: worker, to: pairs, by: rows) {
-        Self.fill(values, pair: pair, pairs: pairs, angles: angles, positions: positions)
+        Self.fill(
+          values, pair: pair, pairs: pairs, angles: angles, factor: attentionFactor, positions: positions)
       }
     }
   }
 
   private static func fill(
-    _ values: MPFRArena, pair: Int, pairs: Int, angles: ExactAngles, positions: [Int]
+    _ values: MPFRArena, pair: Int, pairs: Int, angles: ExactAngles, factor: ExactReal, positions: [Int]
   ) {
     // |multiple| ≤ 2^63 in all uses; a relative width of 2^−320 leaves 2^−257 times the unit, and units are at most
     // 2^62 before this check raises the precision.
@@ -45,6 +49,8 @@ public final class ReferenceTrigonometry: Sendable {
       precision *= 2
       unit = angles.units[pair].interval(precision: precision)
     }
+    let scaling =
+      factor.rational == Rational(1) ? nil : factor.interval(precision: ExactReal.initialPrecision)
     let angle = MPFRNumber(precision: precision)
     let multiple = MPFRNumber(precision: precision)
     for (row, position) in positions.enumerated() {
@@ -52,6 +58,10 @@ public final class ReferenceTrigonometry: Sendable {
       mpfr_mul(angle.pointer, multiple.pointer, unit.lower, MPFR_RNDN)
       let index = 2 * (row * pairs + pair)
       mpfr_sin_cos(values[index + 1], values[index], angle.pointer, MPFR_RNDN)
+      if let scaling {
+        mpfr_mul(values[index], UnsafePointer(values[index]), scaling.lower, MPFR_RNDN)
+        mpfr_mul(values[index + 1], UnsafePointer(values[index + 1]), scaling.lower, MPFR_RNDN)
+      }
     }
   }
 

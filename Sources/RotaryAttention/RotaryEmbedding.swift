@@ -13,6 +13,8 @@ public struct RotaryEmbedding: Sendable, Hashable {
   public let base: NumberLiteral
   /// How channels are paired.
   public let layout: RotaryLayout
+  /// How the frequencies are scaled.
+  public let scaling: RotaryScaling
 
   /// Number of pairs, r/2.
   public var pairCount: Int { rotarySize / 2 }
@@ -24,9 +26,22 @@ public struct RotaryEmbedding: Sendable, Hashable {
   ///   - rotarySize: r, even, 0 < r ≤ d; nil for d.
   ///   - base: b, a finite number above zero.
   ///   - layout: the pairing of channels.
+  ///   - scaling: the scaling of the frequencies. One that spans the head sets the rotary size to d and needs the half-split
+  ///     layout.
   /// - Throws: ``ProblemError``.
-  public init(headSize: Int, rotarySize: Int? = nil, base: NumberLiteral, layout: RotaryLayout) throws {
+  public init(
+    headSize: Int, rotarySize: Int? = nil, base: NumberLiteral, layout: RotaryLayout,
+    scaling: RotaryScaling = .none
+  ) throws {
     let size = rotarySize ?? headSize
+    if type(of: scaling.rule).spansHead {
+      guard layout == .halfSplit else {
+        throw ProblemError.scaling("\(scaling) pairs channels i and i + d/2; use --layout half-split")
+      }
+      guard size == headSize else {
+        throw ProblemError.scaling("\(scaling) spans the whole head; leave the rotary size out")
+      }
+    }
     guard size > 0, size <= headSize else {
       throw ProblemError.rotarySize(size, headSize: headSize, reason: "must lie between 2 and the head size")
     }
@@ -41,7 +56,11 @@ public struct RotaryEmbedding: Sendable, Hashable {
     self.rotarySize = size
     self.base = base
     self.layout = layout
+    self.scaling = scaling
   }
+
+  /// What the frequencies are made from.
+  public var frequencyProblem: FrequencyProblem { FrequencyProblem(base: base, rotarySize: rotarySize) }
 }
 
 /// The factor that multiplies q·k.

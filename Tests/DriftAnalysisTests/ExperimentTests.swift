@@ -57,7 +57,7 @@ import Testing
     let experiment = try experiment(spelling, recipes: ["hf-fp16"], comparisons: [ShiftPair(3, 1000)])
     let results = try experiment.run(threads: 2)
     let emulation = experiment.emulations[0]
-    let reference = ReferenceProblem(embedding: experiment.embedding, scale: experiment.scale)
+    let reference = try ReferenceProblem(embedding: experiment.embedding, scale: experiment.scale)
     var (weighted, unweighted, firstLogit, squares, referenceSquares) = (0.0, 0.0, 0.0, 0.0, 0.0)
     for head in 0..<2 {
       let q = try experiment.input.queries(layer: 0, head: head)

@@ -87,11 +87,12 @@ func tierRecipes() throws -> [Recipe] {
 }
 
 @Suite struct TierTests {
-  @Test(arguments: [false, true])
-  func theFastTierGivesThePlainTiersBits(specials: Bool) throws {
+  @Test(arguments: [(false, "none"), (true, "none"), (false, "yarn:factor=4,original=64")])
+  func theFastTierGivesThePlainTiersBits(specials: Bool, scaling: String) throws {
     let tokens = 5
     let embedding = try RotaryEmbedding(
-      headSize: 7, rotarySize: 4, base: NumberLiteral(10000), layout: specials ? .interleaved : .halfSplit)
+      headSize: 7, rotarySize: 4, base: NumberLiteral(10000), layout: specials ? .interleaved : .halfSplit,
+      scaling: RotaryScaling(spelling: scaling))
     let queries = seededMatrix(tokens: 3, size: 7, seed: 11, specials: specials)
     let keys = seededMatrix(tokens: tokens, size: 7, seed: 12, specials: specials)
     let positions = try TokenPositions(tokens: tokens, shift: 1000)
@@ -124,5 +125,18 @@ func tierRecipes() throws -> [Recipe] {
         }
       }
     }
+  }
+
+  /// −0 times an exact cosine or an exact scale is the zero that IEEE 754 gives, not +0.
+  @Test func storedZerosKeepTheirSignThroughExactStages() throws {
+    var recipe = try RecipeRegistry.named("hf-bf16")
+    recipe.trig = .exact
+    recipe.table = .exact
+    let embedding = try RotaryEmbedding(headSize: 2, base: NumberLiteral(10000), layout: .halfSplit)
+    let emulation = try Emulation(recipe: recipe, embedding: embedding, scale: .inverseSquareRootOfHeadSize)
+    // cos 1 and sin 1 are positive: (−0)·cos − (+0)·sin = −0 − 0 = −0; (−0)·sin + (+0)·cos = +0.
+    let score = try emulation.score(query: [-0.0, 0.0], key: [1, 1], queryPosition: 1, keyPosition: 0)
+    let bits = try score.query.rotated.map { try $0.binary64().bitPattern }
+    #expect(bits == [(-0.0).bitPattern, 0])
   }
 }

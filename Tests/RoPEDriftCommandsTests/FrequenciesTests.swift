@@ -40,8 +40,8 @@ import Testing
     (["--base", "10000", "--rotary-size", "7"], "must be even"),
     (["--base", "10000", "--rotary-size", "-2"], "must lie between 2 and the head size"),
     (["--base", "10000", "--rotary-size", "8", "--head-size", "4"], "must lie between 2 and the head size"),
-    (["--scaling", "yarn:factor=4"], "scaling 'yarn:factor=4' is not implemented; this version has none"),
-    (["--base", "10000", "--rotary-size", "8", "--scaling", "ntk"], "scaling 'ntk' is not implemented"),
+    (["--scaling", "yarn:factor=4"], "yarn needs original="),
+    (["--base", "10000", "--rotary-size", "8", "--scaling", "ntk"], "ntk needs factor="),
     (["--digits", "0"], "--digits takes 1 to 10000"),
     (["--recipe", "hf-bf61"], "did you mean 'hf-bf16'?"),
   ])

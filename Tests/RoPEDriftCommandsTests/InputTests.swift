@@ -63,8 +63,8 @@ private let pair = ["--layer", "0", "--head", "0", "--query", "1", "--key", "0"]
         "rotary size 3 with head size 2"
       ),
       (
-        ["rope.layout": "half-split", "rope.base": "10", "rope.scaling": "linear:factor=4"],
-        "rope.scaling is 'linear:factor=4', which is not implemented; --scaling none"
+        ["rope.layout": "half-split", "rope.base": "10", "rope.scaling": "linear:fctor=4"],
+        "rope.scaling: linear has no 'fctor' (did you mean 'factor'?)"
       ),
     ] {
       let result = try score(metadata)

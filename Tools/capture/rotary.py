@@ -42,8 +42,16 @@ def number(value):
 def spell(name, **parameters):
     """`name:key=value,…`; parameters that are None are left out."""
     given = {key: value for key, value in parameters.items() if value is not None}
-    text = {key: str(value).lower() if isinstance(value, bool) else number(value) for key, value in given.items()}
+    text = {key: _spelled(value) for key, value in given.items()}
     return ":".join([name] + ([",".join(f"{key}={value}" for key, value in text.items())] if text else []))
+
+
+def _spelled(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ";".join(map(number, value))
+    return number(value)
 
 
 def frequencies(base, rotary_size, scaling):
@@ -54,6 +62,7 @@ def frequencies(base, rotary_size, scaling):
     name, _, rest = scaling.partition(":")
     given = dict(item.split("=") for item in rest.split(",")) if rest else {}
     truncates = given.pop("truncate", "true") == "true"
+    lists = {key: numpy.array([float(x) for x in given.pop(key).split(";")]) for key in ("short", "long") if key in given}
     values = {key: float(text) for key, text in given.items()}
 
     def of(b):
@@ -62,7 +71,15 @@ def frequencies(base, rotary_size, scaling):
     plain = of(base)
     if name in ("none", "default"):
         return plain, 1.0
+    if name == "proportional":
+        return numpy.where(numpy.arange(rotary_size // 2) < values["fraction"] * rotary_size // 2, plain, 0), 1.0
+    if name not in ("linear", "ntk", "dynamic", "llama3", "yarn", "longrope"):
+        raise ValueError(f"no frequencies for scaling '{scaling}'")
     factor = values["factor"]
+    if name == "longrope":
+        ratio = 1 + math.log(factor) / math.log(values["original"]) if factor > 1 else 1.0
+        chosen = lists["long" if values["length"] > values["original"] else "short"]
+        return plain / chosen, values.get("attention_factor", math.sqrt(ratio))
     if name == "linear":
         return plain / factor, 1.0
     exponent = rotary_size / (rotary_size - 2) if rotary_size > 2 else 1.0
@@ -78,27 +95,29 @@ def frequencies(base, rotary_size, scaling):
         middle = (1 - blend) * plain / factor + blend * plain
         scaled = numpy.where(wavelengths > original / low, plain / factor, middle)
         return numpy.where(wavelengths < original / high, plain, scaled), 1.0
-    if name == "yarn":
+    return _yarn(base, rotary_size, plain, values, truncates)
 
-        def pair(rotations):
-            return rotary_size * math.log(values["original"] / (rotations * 2 * math.pi)) / (2 * math.log(base))
 
-        low, high = pair(values["beta_fast"]), pair(values["beta_slow"])
-        if truncates:
-            low, high = math.floor(low), math.ceil(high)
-        low, high = max(low, 0), min(high, rotary_size - 1)
-        ramp = numpy.clip((numpy.arange(rotary_size // 2) - low) / (high - low or 0.001), 0, 1)
+def _yarn(base, rotary_size, plain, values, truncates):
+    factor = values["factor"]
 
-        def magnitude(weight):
-            return 0.1 * weight * math.log(factor) + 1 if factor > 1 else 1.0
+    def pair(rotations):
+        return rotary_size * math.log(values["original"] / (rotations * 2 * math.pi)) / (2 * math.log(base))
 
-        attention = values.get("attention_factor")
-        if attention is None:
-            attention = magnitude(1)
-            if values.get("mscale") and values.get("mscale_all_dim"):
-                attention = magnitude(values["mscale"]) / magnitude(values["mscale_all_dim"])
-        return (1 - ramp) * plain + ramp * plain / factor, attention
-    raise ValueError(f"no frequencies for scaling '{scaling}'")
+    def magnitude(weight):
+        return 0.1 * weight * math.log(factor) + 1 if factor > 1 else 1.0
+
+    low, high = pair(values["beta_fast"]), pair(values["beta_slow"])
+    if truncates:
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, rotary_size - 1)
+    ramp = numpy.clip((numpy.arange(rotary_size // 2) - low) / (high - low or 0.001), 0, 1)
+    attention = values.get("attention_factor")
+    if attention is None:
+        attention = magnitude(1)
+        if "mscale" in values and "mscale_all_dim" in values:
+            attention = magnitude(values["mscale"]) / magnitude(values["mscale_all_dim"])
+    return (1 - ramp) * plain + ramp * plain / factor, attention
 
 
 def scaling_of_parameters(parameters, tokens, max_positions):
@@ -127,10 +146,24 @@ def scaling_of_parameters(parameters, tokens, max_positions):
             beta_fast=parameters.get("beta_fast") or 32,
             beta_slow=parameters.get("beta_slow") or 1,
             attention_factor=parameters.get("attention_factor"),
-            mscale=parameters.get("mscale"),
-            mscale_all_dim=parameters.get("mscale_all_dim"),
+            # Zero stands for absent there.
+            mscale=parameters.get("mscale") or None,
+            mscale_all_dim=parameters.get("mscale_all_dim") or None,
             truncate=False if parameters.get("truncate") is False else None,
         )
+    if kind == "longrope":
+        factor = parameters.get("factor")
+        return spell(
+            "longrope",
+            original=original,
+            factor=factor if factor is not None else max_positions / original,
+            length=tokens,
+            short=parameters["short_factor"],
+            long=parameters["long_factor"],
+            attention_factor=parameters.get("attention_factor"),
+        )
+    if kind == "proportional" and parameters.get("factor") in (None, 1):
+        return spell("proportional", fraction=parameters.get("partial_rotary_factor", 1.0))
     raise Failure(
         f"the model's rope scaling '{kind}' has no spelling known here;"
         " give the one to store, as --scaling 'name:key=value', or --scaling none"

@@ -77,6 +77,22 @@ FAMILIES = {
         8,
         "linear:factor=2.5",
     ),
+    "longrope": (
+        lambda: tiny_models.llama(rope_parameters=tiny_models.LONGROPE),
+        "half-split",
+        "10000",
+        8,
+        f"longrope:original=32,factor=2,length={len(IDS)},short=1;1.1;1.2;1.3,long=1;2;3;4.5",
+    ),
+    "proportional": (
+        lambda: tiny_models.llama(
+            rope_parameters=dict(rope_type="proportional", rope_theta=1e4, partial_rotary_factor=0.5)
+        ),
+        "half-split",
+        "10000",
+        8,
+        "proportional:fraction=0.5",
+    ),
     "dynamic": (
         lambda: tiny_models.llama(
             rope_parameters=dict(rope_type="dynamic", rope_theta=1e4, factor=3.0), max_position_embeddings=16
@@ -175,19 +191,12 @@ def test_configuration_that_the_model_does_not_follow_is_refused():
 
 
 def test_scaling_without_a_spelling_is_refused_until_one_is_given():
-    parameters = dict(
-        rope_type="longrope",
-        rope_theta=1e4,
-        factor=2.0,
-        original_max_position_embeddings=32,
-        short_factor=[1.0, 1.1, 1.2, 1.3],
-        long_factor=[1.0, 2.0, 3.0, 4.0],
-    )
+    parameters = dict(rope_type="proportional", rope_theta=1e4, partial_rotary_factor=0.5, factor=2.0)
     model = tiny_models.llama(rope_parameters=parameters)
-    with pytest.raises(Failure, match="'longrope'.*--scaling"):
+    with pytest.raises(Failure, match="'proportional'.*--scaling"):
         capture(model, IDS, [0])
-    _, metadata = capture(model, IDS, [0], scaling="longrope:by-hand=1")
-    assert metadata["rope.scaling"] == "longrope:by-hand=1"
+    _, metadata = capture(model, IDS, [0], scaling="by-hand:x=1")
+    assert metadata["rope.scaling"] == "by-hand:x=1"
 
 
 def mla():

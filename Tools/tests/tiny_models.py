@@ -24,6 +24,14 @@ LLAMA3 = dict(
     high_freq_factor=4.0,
     original_max_position_embeddings=32,
 )
+LONGROPE = dict(
+    rope_type="longrope",
+    rope_theta=1e4,
+    factor=2.0,
+    original_max_position_embeddings=32,
+    short_factor=[1.0, 1.1, 1.2, 1.3],
+    long_factor=[1.0, 2.0, 3.0, 4.5],
+)
 YARN = dict(rope_type="yarn", rope_theta=1000.0, factor=4.0, original_max_position_embeddings=16)
 
 

@@ -100,7 +100,7 @@ private final class ComparisonPass {
         for: experiment.emulations,
         positions: TokenPositions(tokens: experiment.shape.keyTokens, shift: shift), threads: threads)
     }
-    let references = errorCollectors.isEmpty ? nil : References(experiment, threads: threads)
+    let references = errorCollectors.isEmpty ? nil : try References(experiment, threads: threads)
     for layer in experiment.layers {
       var group: KeyGroup?
       for head in experiment.heads {
@@ -221,10 +221,10 @@ private struct References {
   private let keyTokens: Int
   private let threads: Int
 
-  init(_ experiment: DriftExperiment, threads: Int) {
+  init(_ experiment: DriftExperiment, threads: Int) throws {
     var problems: [ReferenceProblem] = []
     var frequencySets: [[Double]] = []
-    indexOfRecipe = experiment.emulations.map { emulation in
+    indexOfRecipe = try experiment.emulations.map { emulation in
       let stored = emulation.frequencies.compactMap { if case .number(let x) = $0 { x } else { nil } }
       let isStored =
         experiment.usesStoredFrequencies && stored.count == experiment.embedding.pairCount
@@ -233,7 +233,7 @@ private struct References {
       if let known = frequencySets.firstIndex(of: key) { return known }
       frequencySets.append(key)
       problems.append(
-        ReferenceProblem(
+        try ReferenceProblem(
           embedding: experiment.embedding, scale: experiment.scale,
           angles: isStored ? ExactAngles(storedFrequencies: stored) : nil))
       return problems.count - 1
@@ -243,7 +243,8 @@ private struct References {
     self.threads = threads
     let positions = Array(0..<experiment.shape.keyTokens)
     trigonometries = problems.map {
-      ReferenceTrigonometry(angles: $0.angles, positions: positions, threads: threads)
+      ReferenceTrigonometry(
+        angles: $0.angles, attentionFactor: $0.attentionFactor, positions: positions, threads: threads)
     }
   }
 

@@ -75,7 +75,7 @@ public struct DriftTotals: Sendable, Hashable {
   /// Visible pairs.
   public var visiblePairs: Int { logit.count }
 
-  /// Paper, Eq. 4: Σ_{layer,head} Σ_j n_j Σ_i |A_ij(Δ₁) − A_ij(Δ₂)|.
+  /// [Wang2024], Eq. 4: Σ_{layer,head} Σ_j n_j Σ_i |A_ij(Δ₁) − A_ij(Δ₂)|.
   public var dWeighted: Double? { probability.finiteCount > 0 ? weighted.value : nil }
 
   /// ``dWeighted`` with all n_j = 1.
@@ -87,7 +87,7 @@ public struct DriftTotals: Sendable, Hashable {
   /// Σ|s_ij(Δ₁) − s_ij(Δ₂)| over all visible pairs.
   public var sumAbsLogitDifference: Double? { logit.sumOfMagnitudes }
 
-  /// Paper, Eq. 5: Σ_{layer,head} (1/T) Σ_i |s_i0(Δ₁) − s_i0(Δ₂)|, T = queries that see key 0 in that head.
+  /// [Wang2024], Eq. 5: Σ_{layer,head} (1/T) Σ_i |s_i0(Δ₁) − s_i0(Δ₂)|, T = queries that see key 0 in that head.
   public var dLogit: Double? { hasFirstKeyLogit ? firstKeyLogit.value : nil }
 
   /// ``dLogit`` with each head's part divided by the scale of its logits.

@@ -10,7 +10,7 @@ import TensorIO
 
 /// What `run.json` records.
 public struct RunRecord: Sendable {
-  /// The command that makes the same report again, without output path and threads.
+  /// The words of the command that makes the same report again, without output path and threads.
   public let command: [String]
   /// The tool's version.
   public let toolVersion: String
@@ -35,7 +35,7 @@ public struct RunRecord: Sendable {
   /// The whole record.
   public var json: JSONValue {
     var record: JSONObject = [:]
-    record["command"] = .array(command.map(JSONValue.string))
+    record["command"] = .string(command.map(Self.quoted).joined(separator: " "))
     record["versions"] = .object([
       "ropedrift": .string(toolVersion), "mpfr": .string(LibraryVersions.mpfr),
       "gmp": .string(LibraryVersions.gmp),
@@ -44,7 +44,7 @@ public struct RunRecord: Sendable {
     record["problem"] = problem
     record["measured"] = measured
     record["reference"] = reference
-    record["seeds"] = .array(seeds)
+    record["seed"] = .array(seeds)
     record["recipes"] = .array(results.recipes.map { $0.emulation.recipe.jsonValue })
     return .object(record)
   }
@@ -66,7 +66,7 @@ public struct RunRecord: Sendable {
     object["rotary_size"] = .integer(embedding.rotarySize)
     object["layout"] = .string(embedding.layout.rawValue)
     object["base"] = .string(embedding.base.text)
-    object["scaling"] = "none"
+    object["scaling"] = embedding.scaling.isDefault ? "none" : .string(embedding.scaling.spelling)
     object["scale"] = .string(scale)
     object["heads"] = .integer(shape.heads)
     object["kv_heads"] = .integer(shape.keyValueHeads)
@@ -133,6 +133,14 @@ public struct RunRecord: Sendable {
       if case .stochastic(let seed) = entry.chain.rounding { seed } else { nil }
     }
     return Set(all).sorted().map { .string(String($0)) }
+  }
+
+  /// A word as a POSIX shell reads it back.
+  static func quoted(_ word: String) -> String {
+    let plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+:,./@%"
+    return !word.isEmpty && word.allSatisfy(plain.contains)
+      ? word
+      : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
   }
 
   private static func pair(_ shifts: ShiftPair) -> JSONValue {

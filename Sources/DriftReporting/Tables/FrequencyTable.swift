@@ -11,7 +11,8 @@ extension ReportTable {
   public static let frequencies = ReportTable(
     description: TableDescription(
       name: "frequencies", title: "Rotary frequencies as stored",
-      summary: "base^(-2i/r) exactly and as each recipe computes and stores it.",
+      summary:
+        "base^(-2i/r), scaled where run.json says so, exactly and as each recipe computes and stores it.",
       schema: TableSchema(
         columns: [
           ColumnDescription("recipe", .string, meaning: "Name of the recipe, in full in run.json."),
@@ -30,7 +31,7 @@ extension ReportTable {
             emptyWhere: "it is kept exact"),
           ColumnDescription(
             "relative_error", .number, meaning: "(stored - exact) / exact, correctly rounded to binary64.",
-            emptyWhere: "the stored frequency is not finite"),
+            emptyWhere: "the exact frequency is zero or the stored one is not finite"),
           ColumnDescription(
             "ulp_error", .number, unit: "ulp",
             meaning:
@@ -39,7 +40,7 @@ extension ReportTable {
         ],
         primaryKey: ["recipe", "pair"])),
     forEachRow: { results, write in
-      let exact = ExactAngles.frequencies(of: results.experiment.embedding)
+      let exact = try results.experiment.embedding.exactFrequencies()
       for recipe in results.recipes {
         for (pair, stored) in recipe.emulation.frequencies.enumerated() {
           try write(
@@ -58,7 +59,8 @@ extension ReportTable {
     let reference = binary64.rounded(try exact.exactValue())
     let value = try stored.binary64()
     let error = stored.exactReal.map { ExactReal.sum([$0, -exact]) }
-    let relative = try error.map { binary64.rounded(try ($0 * exact.reciprocal).exactValue()) }
+    let relative =
+      exact.isZero ? nil : try error.map { binary64.rounded(try ($0 * exact.reciprocal).exactValue()) }
     let unit = format?.unitInLastPlace(at: reference)
     let ulps = try error.flatMap { error in
       try unit.map { binary64.rounded(try (error * ExactReal(1 / $0)).exactValue()) }

@@ -77,7 +77,7 @@ extension ColumnDescription {
       ColumnDescription(
         "d_weighted", .number, unit: "probability",
         meaning:
-          "Paper, Eq. 4: sum over heads and keys of n_j times the sum over queries of |A(shift_1) - A(shift_2)|, "
+          "Wang et al. 2024, Eq. 4: sum over heads and keys of n_j times the sum over queries of |A(shift_1) - A(shift_2)|, "
           + "n_j = 1 / (queries that see key j).", emptyWhere: empty),
       ColumnDescription(
         "d_unweighted", .number, unit: "probability", meaning: "As d_weighted with every n_j = 1.",
@@ -91,7 +91,7 @@ extension ColumnDescription {
       ColumnDescription(
         "d_logit", .number, unit: "logit",
         meaning:
-          "Paper, Eq. 5: sum over heads of the mean over queries of |s(shift_1) - s(shift_2)| of the first key.",
+          "Wang et al. 2024, Eq. 5: sum over heads of the mean over queries of |s(shift_1) - s(shift_2)| of the first key.",
         emptyWhere: "no difference of the first key is finite"),
       ColumnDescription(
         "d_logit_unscaled", .number, unit: "logit", meaning: "d_logit divided by the scale of the logits.",

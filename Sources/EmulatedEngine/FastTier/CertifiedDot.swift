@@ -13,7 +13,7 @@ final class CertifiedDot: Sendable {
   private let roundsStoredScore: Bool
 
   /// Nil where the recipe is of another kind, its next rounding is not to nearest even, or a key is not finite.
-  init?(emulation: Emulation, table: RotaryTable, keys: [Double]) {
+  init?(emulation: Emulation, table: RotaryTable, keys: [Double]) throws {
     guard case .exact(let angles, let trigonometry) = table.storage else { return nil }
     self.emulation = emulation
     self.trigonometry = trigonometry
@@ -22,7 +22,7 @@ final class CertifiedDot: Sendable {
     let next = roundsStoredScore ? stage.storedScore : stage.rounding
     let factor = roundsStoredScore ? ExactReal(Rational(1)) : emulation.scaleFactor.exactReal
     guard let factor, !factor.isZero else { return nil }
-    let problem = ReferenceProblem(embedding: emulation.embedding, exactScale: factor, angles: angles)
+    let problem = try ReferenceProblem(embedding: emulation.embedding, exactScale: factor, angles: angles)
     head = ReferenceHead(
       problem: problem, trigonometry: trigonometry, keys: keys,
       keyRows: Array(0..<keys.count / emulation.embedding.headSize),

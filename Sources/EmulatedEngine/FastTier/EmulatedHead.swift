@@ -26,7 +26,7 @@ public final class EmulatedKeys: Sendable {
       blocks = nil
       matrix = rotated
     }
-    certified = CertifiedDot(emulation: emulation, table: table, keys: input.values)
+    certified = try CertifiedDot(emulation: emulation, table: table, keys: input.values)
   }
 }
 

@@ -51,7 +51,8 @@ public final class RotaryTable: Sendable {
         let angles = try emulation.exactAngles(positions: (0..<positions.tokens).map(positions.position))
       {
         let trigonometry = ReferenceTrigonometry(
-          angles: angles, positions: (0..<positions.tokens).map(positions.position), threads: threads)
+          angles: angles, attentionFactor: try emulation.embedding.exactAttentionFactor(),
+          positions: (0..<positions.tokens).map(positions.position), threads: threads)
         return RotaryTable(positions: positions, storage: .exact(angles, trigonometry))
       }
       guard !emulation.recipe.trig.isExact else {
@@ -93,19 +94,23 @@ public final class RotaryTable: Sendable {
 }
 
 extension Emulation {
-  /// The table stage on stored trig values.
+  /// The table stage on stored trig values; the fast twin of the plain tier's `stored`.
   fileprivate func rounded(
     _ trigonometry: (cosine: [Double], sine: [Double]), positions: TokenPositions
   ) -> RotaryTable.Storage {
-    guard !recipe.table.isExact else {
+    let trig = ScalarArithmetic(recipe.trig)
+    let table = recipe.table.isExact ? nil : ScalarArithmetic(recipe.table)
+    let factor: Double? = if case .number(let value) = attentionFactor { value } else { nil }
+    if table == nil && factor == nil {
       return .numbers(cosine: trigonometry.cosine, sine: trigonometry.sine)
     }
-    let arithmetic = ScalarArithmetic(recipe.table)
     let pairs = embedding.pairCount
     func round(_ values: [Double], _ stage: StageCounter.Stage) -> [Double] {
       values.enumerated().map { index, value in
         let position = positions.position(ofToken: index / pairs)
-        return arithmetic.round(value, StageCounter(stage, position, position >> 32, index % pairs))
+        let counter = StageCounter(stage, position, position >> 32, index % pairs)
+        let scaled = factor.map { trig.product(value, $0, counter, step: 1) } ?? value
+        return table?.round(scaled, counter) ?? scaled
       }
     }
     return .numbers(

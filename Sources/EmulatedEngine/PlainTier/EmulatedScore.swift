@@ -70,7 +70,7 @@ extension Emulation {
     guard recipe.isExactFromTrigToDot, let q = numbers(query.input), let k = numbers(key.input),
       let angles = try exactAngles(positions: [queryPosition, keyPosition])
     else { return nil }
-    return ReferenceProblem(embedding: embedding, exactScale: ExactReal(Rational(1)), angles: angles)
+    return try ReferenceProblem(embedding: embedding, exactScale: ExactReal(Rational(1)), angles: angles)
       .relativeFormScore(query: q, key: k, queryPosition: queryPosition, keyPosition: keyPosition)
   }
 

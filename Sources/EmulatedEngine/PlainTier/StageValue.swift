@@ -50,6 +50,8 @@ public enum StageValue: Sendable {
     }
   }
 
+  private var isStoredZero: Bool { if case .number(let x) = self { x == 0 } else { false } }
+
   /// The exact product. With an operand that is NaN or infinite, IEEE 754's result.
   static func product(_ a: StageValue, _ b: StageValue) throws -> StageValue {
     if case .number(let x) = a, case .number(let y) = b {
@@ -59,7 +61,8 @@ public enum StageValue: Sendable {
         || (product.isFinite && product.magnitude > 0x1p-960 && (-product).addingProduct(x, y) == 0)
       if isExact { return .number(product) }
     }
-    guard let x = a.exactReal, let y = b.exactReal else {
+    // A stored zero keeps the sign that IEEE 754 gives its product.
+    guard let x = a.exactReal, let y = b.exactReal, !a.isStoredZero, !b.isStoredZero else {
       return .number(try a.signed() * b.signed())
     }
     return .real(x * y)

@@ -38,13 +38,31 @@ public struct Recipe: Sendable, Hashable {
   public struct InverseFrequency: Sendable, Hashable {
     /// The steps.
     public enum Formula: String, Sendable, Hashable, CaseIterable {
-      /// e = RN(2i/r), t = RN(RN(b)^e), ω = RN(1/t), each in the chain's first format; ω then through the others.
+      // Each step is rounded to the chain's first format, ω then through the others; e = RN(2i/r), B = RN(b).
+
+      /// t = RN(B^e), ω = RN(1/t).
       case powReciprocal
+      /// ω = RN(B^(−e)).
+      case pow
+      /// ω = RN(RN(1/B)^e).
+      case powOfReciprocal
+      /// ω = RN(2^RN(−e·RN(log₂ B))).
+      case exp2Log2
+      /// ω = RN(exp(RN(−i·RN(RN(ln B)/(r/2))))).
+      case expLn
+      /// ω = RN(step^i), step = RN(B^RN(−2/r)).
+      case powOfStep
     }
     /// The steps.
     public var formula: Formula
     /// Format of the steps, then of the result.
     public var rounding: RoundingChain
+
+    /// A formula and its roundings.
+    public init(formula: Formula, rounding: RoundingChain) {
+      self.formula = formula
+      self.rounding = rounding
+    }
   }
 
   /// The stage that rotates a pair: (x_a cos φ − x_b sin φ, x_a sin φ + x_b cos φ).

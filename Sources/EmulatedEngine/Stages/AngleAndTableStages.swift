@@ -69,7 +69,13 @@ extension Emulation {
     let (angle, cosine, sine) = try trigonometry(position: position, pair: pair)
     return TableEntry(
       angle: angle, trigCosine: cosine, trigSine: sine,
-      cosine: try recipe.table.round(cosine, StageCounter(.cosineTable, position, position >> 32, pair)),
-      sine: try recipe.table.round(sine, StageCounter(.sineTable, position, position >> 32, pair)))
+      cosine: try stored(cosine, StageCounter(.cosineTable, position, position >> 32, pair)),
+      sine: try stored(sine, StageCounter(.sineTable, position, position >> 32, pair)))
+  }
+
+  /// The table's value from the trig stage's: times f in the trig stage's formats where there is an f, then the table's formats.
+  func stored(_ trig: StageValue, _ counter: StageCounter) throws -> StageValue {
+    let scaled = try attentionFactor.map { try recipe.trig.product(trig, $0, counter, step: 1) } ?? trig
+    return try recipe.table.round(scaled, counter)
   }
 }

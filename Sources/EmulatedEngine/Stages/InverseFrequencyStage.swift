@@ -1,4 +1,5 @@
-// ω_i as an implementation computes it. A formula is one case of Recipe.InverseFrequency.Formula and one branch here.
+// ω_i as an implementation computes it: a formula for b^(−2i/r), and the scaling's own operations in the same arithmetic. A formula
+// is one case of Recipe.InverseFrequency.Formula and one branch here.
 
 import ArbitraryPrecision
 import CMPFR
@@ -7,35 +8,146 @@ import ReferenceEngine
 import RotaryAttention
 
 extension Recipe.InverseFrequency {
-  /// The stored frequencies of an embedding; exact powers b^(−2i/r) where the stage does not round.
+  /// The stored frequencies of an embedding; exact ones where the stage does not round.
+  ///
+  /// - Throws: ``ProblemError/scaling(_:)``, ``UndecidedRounding``.
   public func frequencies(of embedding: RotaryEmbedding) throws -> [StageValue] {
     guard let first = rounding.formats.first else {
-      return ExactAngles.frequencies(of: embedding).map(StageValue.real)
+      return try embedding.exactFrequencies().map(StageValue.real)
     }
-    let stepRounding = RoundingChain([first], rounding: rounding.rounding)
+    let arithmetic = RoundedFrequencyArithmetic(
+      formula: formula, element: RoundingChain([first], rounding: rounding.rounding))
     let rest = RoundingChain(Array(rounding.formats.dropFirst()), rounding: rounding.rounding)
-    return try (0..<embedding.pairCount).map { pair in
-      let counter = StageCounter(.inverseFrequency, pair)
-      switch formula {
-      case .powReciprocal:
-        let exponent = stepRounding.round(
-          Rational(2 * pair, embedding.rotarySize).exactValue, counter, step: 0)
-        let base = stepRounding.round(embedding.base.exactValue, counter, step: 1)
-        let timescale = stepRounding.round(power(base, exponent), counter, step: 2)
-        let frequency = stepRounding.round(reciprocal(timescale), counter, step: 3)
-        return try rest.round(.number(frequency), counter, step: 4)
-      }
+    return try embedding.scaling.rule.frequencies(embedding.frequencyProblem, arithmetic).enumerated().map {
+      try rest.round(.number($1), StageCounter(.inverseFrequency, $0), step: 4)
+    }
+  }
+}
+
+extension RotaryEmbedding {
+  /// f as an implementation stores it: computed in binary64, then rounded to the formats of the trig stage. Nil for 1.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  func storedAttentionFactor(_ trig: RoundingChain) throws -> StageValue? {
+    if trig.isExact {
+      let factor = try exactAttentionFactor()
+      return factor.rational == Rational(1) ? nil : .real(factor)
+    }
+    let arithmetic = RoundedFrequencyArithmetic(formula: .powReciprocal, element: trig)
+    guard let factor = try scaling.rule.attentionFactor(arithmetic), factor != 1 else { return nil }
+    return try trig.round(.number(factor), StageCounter(.cosineTable), step: 8)
+  }
+}
+
+/// Host scalars in binary64, elements in the stage's first format; every function correctly rounded.
+struct RoundedFrequencyArithmetic: FrequencyArithmetic {
+  let formula: Recipe.InverseFrequency.Formula
+  private let elements: RoundedArithmetic
+
+  init(formula: Recipe.InverseFrequency.Formula, element: RoundingChain) {
+    self.formula = formula
+    elements = RoundedArithmetic(chain: element)
+  }
+
+  var host: any RealArithmetic<Double> { RoundedArithmetic(chain: RoundingChain([.fp64])) }
+  var element: any RealArithmetic<Double> { elements }
+
+  func frequency(base: Double, pair: Int, size: Int) throws -> Double {
+    let one = 1.0
+    switch formula {
+    case .powReciprocal: return try elements.quotient(one, timescale(base: base, pair: pair, size: size))
+    case .pow: return try elements.power(base, -2 * pair, over: size)
+    case .powOfReciprocal: return try elements.power(elements.quotient(one, base), 2 * pair, over: size)
+    case .exp2Log2:
+      let exponent = elements.stored(Rational(2 * pair, size))
+      return elements.binaryExponential(try elements.product(-exponent, elements.binaryLogarithm(base)))
+    case .expLn:
+      let step = try elements.quotient(elements.logarithm(base), Double(size / 2))
+      return elements.exponential(try elements.product(Double(-pair), step))
+    case .powOfStep: return try elements.power(elements.power(base, -2, over: size), pair, over: 1)
     }
   }
 
-  private func power(_ base: Double, _ exponent: Double) -> ExactValue {
-    let x = MPFRNumber(base, precision: 53)
-    let y = MPFRNumber(exponent, precision: 53)
-    return ExactValue.result { mpfr_pow($0, x.pointer, y.pointer, MPFR_RNDZ) }
+  func timescale(base: Double, pair: Int, size: Int) throws -> Double {
+    guard formula == .powReciprocal else {
+      throw ProblemError.scaling(
+        "this scaling is defined over base^(2i/r), which a recipe with the frequency formula \(formula.rawValue) never makes; "
+          + "choose a recipe with powReciprocal")
+    }
+    return try elements.power(base, 2 * pair, over: size)
+  }
+}
+
+/// Binary64 carriers rounded to one format after every operation; operands are rounded first, as a tensor operation does with a
+/// scalar of the host language.
+struct RoundedArithmetic: RealArithmetic {
+  let chain: RoundingChain
+  private let counter = StageCounter(.inverseFrequency)
+
+  init(chain: RoundingChain) { self.chain = chain }
+
+  func stored(_ value: Double) -> Double { chain.round(ExactValue(value), counter) }
+
+  func stored(_ value: Rational) -> Double { chain.round(value.exactValue, counter) }
+
+  func exponential(_ a: Double) -> Double { rounded(a, 0) { number, x, _ in mpfr_exp(number, x, MPFR_RNDZ) } }
+
+  func binaryExponential(_ a: Double) -> Double {
+    rounded(a, 0) { number, x, _ in mpfr_exp2(number, x, MPFR_RNDZ) }
   }
 
-  private func reciprocal(_ value: Double) -> ExactValue {
-    let x = MPFRNumber(value, precision: 53)
-    return ExactValue.result { mpfr_ui_div($0, 1, x.pointer, MPFR_RNDZ) }
+  func binaryLogarithm(_ a: Double) -> Double {
+    rounded(a, 0) { number, x, _ in mpfr_log2(number, x, MPFR_RNDZ) }
+  }
+
+  func number(_ literal: NumberLiteral) throws -> Double { chain.round(literal.exactValue, counter) }
+
+  func sum(_ a: Double, _ b: Double) throws -> Double {
+    chain.round(ExactValue.sum(stored(a), stored(b), chain.rounding), counter)
+  }
+
+  func difference(_ a: Double, _ b: Double) throws -> Double { try sum(a, -b) }
+
+  func product(_ a: Double, _ b: Double) throws -> Double {
+    chain.round(ExactValue.product(stored(a), stored(b)), counter)
+  }
+
+  func quotient(_ a: Double, _ b: Double) throws -> Double {
+    rounded(a, b) { mpfr_div($0, $1, $2, MPFR_RNDZ) }
+  }
+
+  func logarithm(_ a: Double) throws -> Double {
+    rounded(a, 0) { number, x, _ in mpfr_log(number, x, MPFR_RNDZ) }
+  }
+
+  func squareRoot(_ a: Double) throws -> Double {
+    rounded(a, 0) { number, x, _ in mpfr_sqrt(number, x, MPFR_RNDZ) }
+  }
+
+  func power(_ a: Double, _ numerator: Int, over denominator: Int) throws -> Double {
+    rounded(a, stored(Rational(numerator, denominator))) {
+      mpfr_pow($0, $1, $2, MPFR_RNDZ)
+    }
+  }
+
+  var pi: Double {
+    get throws { chain.round(ExactValue.result { mpfr_const_pi($0, MPFR_RNDZ) }, counter) }
+  }
+
+  func isLess(_ a: Double, _ b: Double) throws -> Bool { stored(a) < stored(b) }
+
+  func floor(_ a: Double) throws -> Int {
+    guard a.magnitude < 0x1p62 else {
+      throw ProblemError.scaling("a border of the scaling is not a finite number")
+    }
+    return Int(a.rounded(.down))
+  }
+
+  private func rounded(
+    _ a: Double, _ b: Double, _ operation: (MPFRPointer, MPFRPointer, MPFRPointer) -> Int32
+  ) -> Double {
+    let x = MPFRNumber(stored(a), precision: 53)
+    let y = MPFRNumber(stored(b), precision: 53)
+    return chain.round(ExactValue.result { operation($0, x.pointer, y.pointer) }, counter)
   }
 }

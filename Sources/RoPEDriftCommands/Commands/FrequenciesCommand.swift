@@ -33,7 +33,7 @@ struct FrequenciesCommand: ParsableCommand {
     let recipes = try recipes.resolve()
     let formats = try formats.resolve(default: [.fp32, .bf16, .fp16])
     let embedding = try embedding()
-    let exact = ExactAngles.frequencies(of: embedding)
+    let exact = try embedding.exactFrequencies()
     var columns: [FrequencyColumn] = []
     for format in formats { columns.append(try FrequencyColumn(format, exact)) }
     var recipeColumns: [FrequencyColumn] = []
@@ -41,6 +41,7 @@ struct FrequenciesCommand: ParsableCommand {
       recipeColumns.append(try FrequencyColumn(recipe, embedding, exact, digits: digits))
     }
     let decimals = try exact.map { try $0.decimal(digits: digits) }
+    let factor = try embedding.exactAttentionFactor().decimal(digits: digits)
 
     if output.json {
       func members(_ columns: [FrequencyColumn], _ pair: Int) -> JSONValue {
@@ -49,7 +50,8 @@ struct FrequenciesCommand: ParsableCommand {
       try console.print(
         json: .object([
           "base": .string(embedding.base.text), "rotary_size": .integer(embedding.rotarySize),
-          "head_size": .integer(embedding.headSize), "digits": .integer(digits),
+          "head_size": .integer(embedding.headSize), "scaling": .string(embedding.scaling.spelling),
+          "attention_factor": .string(factor), "digits": .integer(digits),
           "pairs": .array(
             exact.indices.map { pair in
               .object([
@@ -67,6 +69,9 @@ struct FrequenciesCommand: ParsableCommand {
       table.append([.integer(pair), .string(decimals[pair])] + all.flatMap { $0.cells(pair) })
     }
     try console.write(table.text)
+    if !embedding.scaling.isDefault {
+      try console.print("scaling \(embedding.scaling), attention factor \(factor)")
+    }
   }
 
   /// The embedding of the flags alone where they say enough, else of the input.
@@ -74,8 +79,9 @@ struct FrequenciesCommand: ParsableCommand {
     // Frequencies do not depend on the layout.
     let layout = RotaryLayout.halfSplit
     if input.input == nil, let base = options.base, let size = options.rotarySize {
-      try MetadataResolver.checkScaling(flag: options.scaling)
-      return try RotaryEmbedding(headSize: headSize ?? size, rotarySize: size, base: base, layout: layout)
+      return try RotaryEmbedding(
+        headSize: headSize ?? size, rotarySize: size, base: base, layout: layout,
+        scaling: options.scaling.map { try RotaryScaling(spelling: $0) } ?? .none)
     }
     let input = try input.open()
     let sizes = Set(input.layerShapes.map(\.headSize))

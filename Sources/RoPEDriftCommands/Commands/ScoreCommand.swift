@@ -46,7 +46,7 @@ struct ScoreCommand: ParsableCommand {
       exact = pair.exactScore(
         try problem.reference(headSize: pair.headSize, storedFrequenciesOf: exactRecipe))
     } else {
-      exact = pair.exactScore(ReferenceProblem(embedding: embedding, scale: problem.scale))
+      exact = try pair.exactScore(ReferenceProblem(embedding: embedding, scale: problem.scale))
     }
     let frequencies = exactRecipe == nil ? "real" : "stored (fp32)"
     let value = try exact?.decimal(digits: digits) ?? "NaN"

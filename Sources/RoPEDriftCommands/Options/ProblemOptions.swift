@@ -21,7 +21,14 @@ public struct FrequencyOptions: ParsableArguments {
   public var rotarySize: Int?
   /// Frequency scaling, as typed.
   @Option(
-    help: ArgumentHelp("Frequency scaling: none (others come with later versions).", valueName: "scaling"))
+    help: ArgumentHelp(
+      "Frequency scaling, as linear:factor=4 or llama3:factor=8,low=1,high=4,original=8192; overrides rope.scaling.",
+      discussion: "Known: "
+        + RotaryScaling.rules.map { rule in
+          ([rule.name] + (rule.keys.isEmpty ? [] : [rule.keys.map { $0.key }.joined(separator: ", ")]))
+            .joined(separator: ": ")
+        }.joined(separator: "; ") + ".",
+      valueName: "scaling"))
   public var scaling: String?
 
   /// For the parser.
@@ -32,12 +39,10 @@ public struct FrequencyOptions: ParsableArguments {
   /// - Throws: ``CommandFailure``.
   func resolve(for input: AttentionInput, layout: RotaryLayout) throws -> ResolvedProblem {
     let resolver = MetadataResolver(input: input)
-    let resolved = ResolvedProblem(
+    return ResolvedProblem(
       layout: layout, base: try resolver.base(flag: base).value,
       rotarySize: try resolver.rotarySize(flag: rotarySize), scale: .inverseSquareRootOfHeadSize,
-      usesStoredFrequencies: false, owner: input.spelling)
-    try resolver.checkScaling(flag: scaling)
-    return resolved
+      scaling: try resolver.scaling(flag: scaling), usesStoredFrequencies: false, owner: input.spelling)
   }
 }
 
@@ -95,6 +100,8 @@ public struct ResolvedProblem: Sendable {
   let rotarySize: Sourced<Int>?
   /// What multiplies q·k.
   public internal(set) var scale: AttentionScale
+  /// How the frequencies are scaled.
+  let scaling: Sourced<RotaryScaling>
   /// Whether the reference takes a recipe's stored frequencies as exact reals.
   public internal(set) var usesStoredFrequencies: Bool
   /// What the input is called in messages.
@@ -106,9 +113,10 @@ public struct ResolvedProblem: Sendable {
   public func embedding(headSize: Int) throws -> RotaryEmbedding {
     do {
       return try RotaryEmbedding(
-        headSize: headSize, rotarySize: rotarySize?.value, base: base, layout: layout)
+        headSize: headSize, rotarySize: rotarySize?.value, base: base, layout: layout,
+        scaling: scaling.value)
     } catch let error as ProblemError {
-      throw rotarySize?.isFromFlag ?? false
+      throw scaling.isFromFlag || rotarySize?.isFromFlag ?? false
         ? CommandFailure(.wrongUsage, error.description)
         : CommandFailure(.failed, "\(owner): \(error.description)")
     }
@@ -119,7 +127,7 @@ public struct ResolvedProblem: Sendable {
   /// - Throws: ``CommandFailure``, ``UndecidedRounding``.
   public func reference(headSize: Int, storedFrequenciesOf recipe: Recipe) throws -> ReferenceProblem {
     let embedding = try embedding(headSize: headSize)
-    guard usesStoredFrequencies else { return ReferenceProblem(embedding: embedding, scale: scale) }
+    guard usesStoredFrequencies else { return try ReferenceProblem(embedding: embedding, scale: scale) }
     let units = try recipe.inverseFrequency.frequencies(of: embedding).enumerated().map { pair, frequency in
       guard let exact = frequency.exactReal else {
         throw CommandFailure(
@@ -130,7 +138,7 @@ public struct ResolvedProblem: Sendable {
       return exact
     }
     let angles = ExactAngles(units: units) { position, _ in Rational(position) }
-    return ReferenceProblem(embedding: embedding, scale: scale, angles: angles)
+    return try ReferenceProblem(embedding: embedding, scale: scale, angles: angles)
   }
 
   /// The scale in words: `1/sqrt(head size)` or what was typed.
@@ -183,30 +191,25 @@ struct MetadataResolver {
     }
   }
 
-  /// Refuses a scaling flag that this version cannot compute.
-  static func checkScaling(flag: String?) throws {
-    guard isDefaultScaling(flag) else {
-      throw CommandFailure(
-        .wrongUsage, "scaling '\(flag!)' is not implemented; this version has none (the default) only")
+  /// The scaling; none where neither says one.
+  func scaling(flag: String?) throws -> Sourced<RotaryScaling> {
+    let stored = input.metadata[AttentionInput.Metadata.scaling]
+    if let flag {
+      let scaling = try RotaryScaling(spelling: flag)
+      if let stored, (try? RotaryScaling(spelling: stored)) != scaling {
+        noteOverride("--scaling \(flag)", AttentionInput.Metadata.scaling, stored)
+      }
+      return Sourced(value: scaling, isFromFlag: true)
     }
-  }
-
-  private static func isDefaultScaling(_ text: String?) -> Bool {
-    text == nil || text == "none" || text == "default"
-  }
-
-  func checkScaling(flag: String?) throws {
-    try Self.checkScaling(flag: flag)
-    guard let stored = input.metadata[AttentionInput.Metadata.scaling], !Self.isDefaultScaling(stored) else {
-      return
-    }
-    guard let flag else {
+    guard let stored else { return Sourced(value: .none, isFromFlag: false) }
+    do {
+      return Sourced(value: try RotaryScaling(spelling: stored), isFromFlag: false)
+    } catch let error as ProblemError {
       throw CommandFailure(
         .failed,
-        "\(input.spelling): \(AttentionInput.Metadata.scaling) is '\(stored)', which is not implemented; --scaling none computes as if there were no scaling"
+        "\(input.spelling): \(AttentionInput.Metadata.scaling): \(error.description); override it with --scaling"
       )
     }
-    noteOverride("--scaling \(flag)", AttentionInput.Metadata.scaling, stored)
   }
 
   private func noteOverride(_ flag: String, _ key: String, _ stored: String) {

@@ -1,4 +1,0 @@
-// Shows that RoPEDrift can be a dependency: it resolves, compiles and links in somebody else's package.
-import RoPEDrift
-
-print("RoPEDrift can be imported")
