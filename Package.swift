@@ -96,7 +96,7 @@ let package = Package(
       name: "DriftReporting",
       dependencies: [
         "ArbitraryPrecision", "DriftAnalysis", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine",
-        "RotaryAttention", "TensorIO",
+        "RotaryAttention", "StrictJSON", "TensorIO",
       ]),
     .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting"]),
 

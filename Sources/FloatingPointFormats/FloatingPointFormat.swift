@@ -143,7 +143,8 @@ public enum FormatError: Error, Equatable, CustomStringConvertible {
       "unknown rounding '\(name)'\(didYouMean(suggestion)); known are "
         + Rounding.names.joined(separator: ", ")
     case .invalidNumber(let text):
-      "'\(text)' is not a number; write a decimal (1.5e-3), a hexadecimal float (0x1.8p-1) or a fraction (257/256)"
+      "'\(text.prefix(60))\(text.count > 60 ? "…" : "")' is not a number; write a decimal (1.5e-3), a hexadecimal float (0x1.8p-1) or a fraction (257/256), "
+        + "with at most \(NumberLiteral.exponentLimit) digits and exponents within ±\(NumberLiteral.exponentLimit)"
     }
   }
 }

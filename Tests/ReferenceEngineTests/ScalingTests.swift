@@ -21,6 +21,8 @@ import Testing
       ("linear:factor=4", "0.0003535533905932737622004221810524"),
       ("ntk:factor=4", "0.0006155722066724581422496965345839"),
       ("proportional:fraction=0.5", "0"),
+      ("proportional:fraction=0.7", "0.001414213562373095048801688724210"),
+      ("proportional:fraction=0.7,factor=4", "0.0003535533905932737622004221810524"),
     ])
   func frequenciesFollowTheFormula(scaling: String, expected: String) throws {
     #expect(try embedding(scaling).exactFrequencies()[3].decimal(digits: 31) == expected)

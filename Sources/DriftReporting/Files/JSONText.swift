@@ -1,5 +1,7 @@
 // JSON text from a JSONValue: the same value gives the same bytes everywhere.
 
+import StrictJSON
+
 /// Writes a ``JSONValue`` as text [RFC8259].
 public enum JSONText {
   /// How the text is laid out.
@@ -40,14 +42,14 @@ public enum JSONText {
     case .number(let value):
       let decimal = DecimalText.shortest(value)
       text += value.isFinite ? decimal : "\"\(decimal)\""
-    case .string(let value): append(quoted: value, to: &text)
+    case .string(let value): text += value.jsonQuoted
     case .array(let elements):
       appendList(elements, between: ("[", "]"), to: &text, layout, depth) { element, text in
         append(element, to: &text, layout, depth: depth + 1)
       }
     case .object(let object):
       appendList(object.members, between: ("{", "}"), to: &text, layout, depth) { member, text in
-        append(quoted: member.name, to: &text)
+        text += member.name.jsonQuoted
         text += layout == .pretty ? ": " : ":"
         append(member.value, to: &text, layout, depth: depth + 1)
       }
@@ -71,25 +73,5 @@ public enum JSONText {
     }
     if !elements.isEmpty { breakLine(depth) }
     text += brackets.1
-  }
-
-  private static func append(quoted value: String, to text: inout String) {
-    text += "\""
-    for scalar in value.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case "\n": text += "\\n"
-      case "\r": text += "\\r"
-      case "\t": text += "\\t"
-      case "\u{08}": text += "\\b"
-      case "\u{0C}": text += "\\f"
-      case "\u{00}"..<"\u{20}":
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    text += "\""
   }
 }
