@@ -72,7 +72,8 @@ def frequencies(base, rotary_size, scaling):
     if name in ("none", "default"):
         return plain, 1.0
     if name == "proportional":
-        return numpy.where(numpy.arange(rotary_size // 2) < values["fraction"] * rotary_size // 2, plain, 0), 1.0
+        rotates = numpy.arange(rotary_size // 2) < values["fraction"] * rotary_size // 2
+        return numpy.where(rotates, plain / values.get("factor", 1.0), 0), 1.0
     if name not in ("linear", "ntk", "dynamic", "llama3", "yarn", "longrope"):
         raise ValueError(f"no frequencies for scaling '{scaling}'")
     factor = values["factor"]
@@ -162,8 +163,13 @@ def scaling_of_parameters(parameters, tokens, max_positions):
             long=parameters["long_factor"],
             attention_factor=parameters.get("attention_factor"),
         )
-    if kind == "proportional" and parameters.get("factor") in (None, 1):
-        return spell("proportional", fraction=parameters.get("partial_rotary_factor", 1.0))
+    if kind == "proportional":
+        factor = parameters.get("factor")
+        return spell(
+            "proportional",
+            fraction=parameters.get("partial_rotary_factor", 1.0),
+            factor=None if factor == 1 else factor,
+        )
     raise Failure(
         f"the model's rope scaling '{kind}' has no spelling known here;"
         " give the one to store, as --scaling 'name:key=value', or --scaling none"

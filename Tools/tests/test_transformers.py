@@ -190,10 +190,16 @@ def test_configuration_that_the_model_does_not_follow_is_refused():
         capture(model, IDS, [0])
 
 
-def test_scaling_without_a_spelling_is_refused_until_one_is_given():
+def test_proportional_scaling_keeps_its_factor():
     parameters = dict(rope_type="proportional", rope_theta=1e4, partial_rotary_factor=0.5, factor=2.0)
-    model = tiny_models.llama(rope_parameters=parameters)
-    with pytest.raises(Failure, match="'proportional'.*--scaling"):
+    _, metadata = capture(tiny_models.llama(rope_parameters=parameters), IDS, [0])
+    assert metadata["rope.scaling"] == "proportional:fraction=0.5,factor=2"
+
+
+def test_scaling_without_a_spelling_is_refused_until_one_is_given():
+    model = tiny_models.llama()
+    model.config.rope_parameters["rope_type"] = "axial"
+    with pytest.raises(Failure, match="'axial'.*--scaling"):
         capture(model, IDS, [0])
     _, metadata = capture(model, IDS, [0], scaling="by-hand:x=1")
     assert metadata["rope.scaling"] == "by-hand:x=1"

@@ -97,7 +97,8 @@ public final class ProgressMeter: Sendable {
   private func line(done: Int, elapsed: Double) -> String {
     let percent = Int((100 * Double(done) / Double(total)).rounded(.down))
     var line = "\(label): \(percent) % (\(done) of \(total))"
-    if done > 0, done < total {
+    // Before one per cent is done the time went mostly into preparation.
+    if done > 0, done >= total / 100, done < total {
       line += ", about \(Self.duration(elapsed / Double(done) * Double(total - done))) left"
     }
     return line
