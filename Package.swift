@@ -7,6 +7,26 @@ let recipeFiles = [
   "table-fp16",
 ]
 
+/// The halves of recipes of Sources/EmulatedEngine/Recipes/Rotary, as RecipePart+Registry lists them.
+let rotaryPartFiles = [
+  "hf-llama", "hf-llama-tf32", "hf-llama-tf32-nearest-even", "hf-llama-tf32-nearest-away",
+  "hf-llama-2023", "hf-llama-2023-cast", "hf-model-to", "anchorcontext", "anchorcontext-paper",
+  "neox-1003", "meta-llama", "meta-llama-cpu", "vllm", "vllm-fp32-cache", "vllm-per-operation",
+  "flash-attn-rotary", "flash-attn-rotary-fp32-table", "flashinfer", "flashinfer-cached",
+  "ggml-cpu", "ggml-cpu-unfused", "ggml-cuda", "ggml-cuda-precise", "ggml-metal",
+  "ggml-metal-precise", "candle-qwen2", "sglang-jax-1472", "sglang-jax", "gemma-jax", "maxtext",
+  "transformer-engine", "megatron-unfused", "mlx-metal", "mlx-cuda", "mlx-fallback", "torchtune",
+  "modded-nanogpt",
+]
+
+/// The halves of recipes of Sources/EmulatedEngine/Recipes/Attention, as RecipePart+Registry lists them.
+let attentionPartFiles = [
+  "hf-eager", "hf-eager-2023", "meta", "torch-cpu", "hf-eager-v100", "hf-eager-a100",
+  "hf-eager-h100", "megatron", "sdpa-math", "sdpa-flash", "flex", "flex-tf32", "flash-attn-2",
+  "flash-attn-3", "flashinfer", "flashinfer-half", "ggml-fa-cpu", "ggml-fa-cpu-tiled", "gemma-jax",
+  "mlx-sdpa-fallback", "candle", "fused",
+]
+
 // The targets stand in layers; an arrow in ARCHITECTURE.md points down only, and so does every
 // dependency here.
 let package = Package(
@@ -80,7 +100,9 @@ let package = Package(
         "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
         "StrictJSON",
       ],
-      resources: recipeFiles.map { .embedInCode("Recipes/\($0).json") }),
+      resources: recipeFiles.map { .embedInCode("Recipes/\($0).json") }
+        + rotaryPartFiles.map { .embedInCode("Recipes/Rotary/\($0).rotary.json") }
+        + attentionPartFiles.map { .embedInCode("Recipes/Attention/\($0).attention.json") }),
     .testTarget(
       name: "EmulatedEngineTests",
       dependencies: [

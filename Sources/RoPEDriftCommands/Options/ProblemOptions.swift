@@ -128,7 +128,7 @@ public struct ResolvedProblem: Sendable {
   public func reference(headSize: Int, storedFrequenciesOf recipe: Recipe) throws -> ReferenceProblem {
     let embedding = try embedding(headSize: headSize)
     guard usesStoredFrequencies else { return try ReferenceProblem(embedding: embedding, scale: scale) }
-    let units = try recipe.inverseFrequency.frequencies(of: embedding).enumerated().map { pair, frequency in
+    let units = try recipe.frequencies(of: embedding).enumerated().map { pair, frequency in
       guard let exact = frequency.exactReal else {
         throw CommandFailure(
           .failed,
