@@ -18,7 +18,7 @@ extension Recipe.Dot {
     /// Consecutive blocks of n channels, each summed as `sequential` does from +0; the sums of the blocks are then added in order
     /// from +0.
     case blocks(Int)
-    /// A matrix unit [Fasi2021]: the accumulator (from +0) takes in a block of n channels at a time. Products are exact; products and
+    /// A matrix unit ([Fasi2021], [Khattak2025]): the accumulator (from +0) takes in a block of n channels at a time. Products are exact; products and
     /// accumulator are cut off (toward zero) at the weight 2^(E − (p − 1) − alignment bits), where p is the accumulator's precision
     /// and E the largest exponent of all, for a product the sum of its operands' exponents; the sum of what is left is exact and
     /// rounded once, in the given direction.

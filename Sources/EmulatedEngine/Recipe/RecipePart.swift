@@ -49,6 +49,14 @@ public struct RecipePart: Sendable {
     try reader.allow(common + (refusal == nil ? stages : ["refused"]))
   }
 
+  /// The names that stand for this rotary half with the attention half that goes with it, one a type that both run in.
+  public var shortNames: [String] {
+    guard let attention, refusal == nil, let other = try? RecipePart.named(attention, .attention) else {
+      return []
+    }
+    return types.filter(other.types.contains).map { "\(name)-\($0)" }
+  }
+
   /// Why a type is not to be had; nil where it is.
   func objection(to type: String) -> RecipeError? {
     if let refusal { return .refused(part: name, reason: refusal) }

@@ -25,10 +25,7 @@ public enum RecipeRegistry {
   public static let all: [Recipe] = names.map { try! named($0) }
 
   /// The short names of composed recipes: a rotary half with the attention half that goes with it, as NAME-TYPE.
-  public static let shortNames: [String] = RecipePart.rotary.filter { $0.refusal == nil }.flatMap { part in
-    let attention = try! RecipePart.named(part.attention!, .attention)
-    return part.types.filter(attention.types.contains).map { "\(part.name)-\($0)" }
-  }
+  public static let shortNames: [String] = RecipePart.rotary.flatMap(\.shortNames)
 
   /// The recipe of a name: a named one, ROTARY/ATTENTION/TYPE, or a short name ROTARY-TYPE.
   ///
@@ -49,7 +46,7 @@ public enum RecipeRegistry {
     }
     if let part = RecipePart.rotary.first(where: { $0.name == name }) {
       if let refusal = part.refusal { throw RecipeError.refused(part: name, reason: refusal) }
-      throw RecipeError.incomplete(part: name, examples: part.types.map { "\(name)-\($0)" })
+      throw RecipeError.incomplete(part: name, examples: part.shortNames)
     }
     throw RecipeError.unknownName(name, suggestion: nearestName(to: name, among: names + shortNames))
   }

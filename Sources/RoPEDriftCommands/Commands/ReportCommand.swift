@@ -96,7 +96,7 @@ struct ReportCommand: ParsableCommand {
         words += [value.hasPrefix("-") ? "\(flag)=\(value)" : flag] + (value.hasPrefix("-") ? [] : [value])
       }
     }
-    for name in recipes.names { add("--recipe", name) }
+    for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }
     for pair in shifts.shifts { add("--shifts", pair) }
     add("--sweep", shifts.sweep)
     add("--against-shift", shifts.againstShift)
