@@ -75,7 +75,7 @@ struct ReportCommand: ParsableCommand {
   ) throws -> DriftExperiment {
     let layers = try selection.resolveLayers(of: attention)
     let heads = try selection.resolveHeads(of: layers[0], in: attention)
-    let resolved = try problem.resolve(for: attention)
+    let resolved = try problem.resolve(for: attention, layers: layers)
     do {
       return try DriftExperiment(
         input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
@@ -103,6 +103,9 @@ struct ReportCommand: ParsableCommand {
     add("--lengths", shifts.lengths)
     add("--layers", selection.layers?.description)
     add("--heads", selection.heads?.description)
+    add("--model", problem.frequencies.model.model)
+    add("--layer-type", problem.frequencies.model.layerType)
+    add("--sequence-length", problem.frequencies.model.sequenceLength.map(String.init))
     add("--base", problem.frequencies.base?.text)
     add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
     add("--scaling", problem.frequencies.scaling)
