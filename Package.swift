@@ -27,6 +27,13 @@ let attentionPartFiles = [
   "mlx-sdpa-fallback", "candle", "fused",
 ]
 
+/// The models of Sources/RotaryAttention/Models/Named, as ModelRegistry lists them.
+let modelFiles = [
+  "llama-2-7b", "llama-3-8b", "llama-3.1-8b", "mistral-7b-v0.3", "qwen-1.5-1.8b", "qwen2.5-7b",
+  "qwen2.5-7b-instruct", "qwen3-8b", "qwen3-8b-base", "gemma-2-9b", "gemma-3-4b", "phi-4-mini",
+  "smollm2-135m", "gpt-neox-20b", "gpt-j-6b", "deepseek-v3",
+]
+
 // The targets stand in layers; an arrow in ARCHITECTURE.md points down only, and so does every
 // dependency here.
 let package = Package(
@@ -110,8 +117,10 @@ let package = Package(
         "EmulatedEngine", "ArbitraryPrecision", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
       ]),
 
-    // The problem: embedding, shape, mask, positions. No arithmetic.
-    .target(name: "RotaryAttention", dependencies: ["FloatingPointFormats"]),
+    // The problem: embedding, shape, mask, positions, models. No arithmetic.
+    .target(
+      name: "RotaryAttention", dependencies: ["FloatingPointFormats", "StrictJSON"],
+      resources: modelFiles.map { .embedInCode("Models/Named/\($0).json") }),
     .testTarget(name: "RotaryAttentionTests", dependencies: ["RotaryAttention", "FloatingPointFormats"]),
 
     // Tables, JSON and whole-or-nothing folders on disk; text for the terminal.

@@ -10,10 +10,12 @@ struct FrequenciesCommand: ParsableCommand {
     abstract: "Print ω_i = base^(−2i/r) to N digits, and as formats and recipes store it.",
     discussion: """
       Under a format stands the correctly rounded frequency; under a recipe what its steps give. Errors are in units in \
-      the last place of the stored format at the exact value. With --base and --rotary-size no input is read.
+      the last place of the stored format at the exact value. With --base and --rotary-size, or with --model and no INPUT, no \
+      input is read.
 
       Examples:
         ropedrift frequencies --base 500000 --rotary-size 128 --format bf16 --recipe hf-bf16
+        ropedrift frequencies --model llama-3.1-8b --format bf16
         ropedrift frequencies capture.safetensors --digits 40 --json
       """)
 
@@ -74,14 +76,18 @@ struct FrequenciesCommand: ParsableCommand {
     }
   }
 
-  /// The embedding of the flags alone where they say enough, else of the input.
+  /// The embedding of the flags and the model alone where they say enough, else of the input.
   private func embedding() throws -> RotaryEmbedding {
     // Frequencies do not depend on the layout.
     let layout = RotaryLayout.halfSplit
-    if input.input == nil, let base = options.base, let size = options.rotarySize {
-      return try RotaryEmbedding(
-        headSize: headSize ?? size, rotarySize: size, base: base, layout: layout,
-        scaling: options.scaling.map { try RotaryScaling(spelling: $0) } ?? .none)
+    let model = try options.modelOfFrequencies()
+    if input.input == nil {
+      if let model { return try embedding(of: model, layout) }
+      if let base = options.base, let size = options.rotarySize {
+        return try RotaryEmbedding(
+          headSize: headSize ?? size, rotarySize: size, base: base, layout: layout,
+          scaling: options.scaling.map { try RotaryScaling(spelling: $0) } ?? .none)
+      }
     }
     let input = try input.open()
     let sizes = Set(input.layerShapes.map(\.headSize))
@@ -91,7 +97,31 @@ struct FrequenciesCommand: ParsableCommand {
         "the layers of \(input.spelling) have heads of \(sizes.sorted().map(String.init).joined(separator: ", ")) channels; choose with --head-size"
       )
     }
-    return try options.resolve(for: input, layout: layout).embedding(headSize: size)
+    try model?.checkSizes(input.layerShapes, of: input)
+    return try options.resolve(for: input, layout: layout, model: model).embedding(headSize: size)
+  }
+
+  /// The embedding of a model, with the flags that override it.
+  private func embedding(of model: ChosenModel, _ layout: RotaryLayout) throws -> RotaryEmbedding {
+    guard let base = options.base ?? model.layer.base else { throw model.missing(.base) }
+    let scaling = try options.scaling.map { try RotaryScaling(spelling: $0) } ?? model.scaling()
+    guard let scaling else { throw model.missing(.scaling) }
+    let whole = headSize ?? model.layer.headSize
+    let size: Int? =
+      switch model.layer.rotaryPart {
+      case .channels(let count): count
+      case .wholeHead: whole
+      case nil: nil
+      }
+    guard let size = options.rotarySize ?? size else {
+      if model.layer.rotaryPart == .wholeHead {
+        throw CommandFailure(
+          .wrongUsage, "model \(model.name) does not say its head size; say it with --head-size")
+      }
+      throw model.missing(.rotarySize)
+    }
+    return try RotaryEmbedding(
+      headSize: whole ?? size, rotarySize: size, base: base, layout: layout, scaling: scaling)
   }
 }
 

@@ -17,7 +17,8 @@ struct RecipeScore {
     self.pair = pair
     self.digits = digits
     emulation = try Emulation(
-      recipe: recipe, embedding: problem.embedding(headSize: pair.headSize), scale: problem.scale)
+      recipe: recipe, embedding: problem.embedding(headSize: pair.headSize), scale: problem.scale,
+      softcap: problem.softcap)
     score = try pair.emulatedScore(emulation)
     exact = pair.exactScore(try problem.reference(headSize: pair.headSize, storedFrequenciesOf: recipe))
   }

@@ -75,11 +75,11 @@ struct ReportCommand: ParsableCommand {
   ) throws -> DriftExperiment {
     let layers = try selection.resolveLayers(of: attention)
     let heads = try selection.resolveHeads(of: layers[0], in: attention)
-    let resolved = try problem.resolve(for: attention)
+    let resolved = try problem.resolve(for: attention, layers: layers)
     do {
       return try DriftExperiment(
         input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
-        scale: resolved.scale,
+        scale: resolved.scale, softcap: resolved.softcap,
         recipes: recipes, layers: layers.map(\.index), heads: heads, comparisons: comparisons, sweep: sweep,
         lengths: lengths, usesStoredFrequencies: resolved.usesStoredFrequencies)
     } catch let error as ExperimentError {
@@ -103,11 +103,15 @@ struct ReportCommand: ParsableCommand {
     add("--lengths", shifts.lengths)
     add("--layers", selection.layers?.description)
     add("--heads", selection.heads?.description)
+    add("--model", problem.frequencies.model.model)
+    add("--layer-type", problem.frequencies.model.layerType)
+    add("--sequence-length", problem.frequencies.model.sequenceLength.map(String.init))
     add("--base", problem.frequencies.base?.text)
     add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
     add("--scaling", problem.frequencies.scaling)
     add("--layout", problem.layout)
     add("--scale", problem.scale?.text)
+    add("--softcap", problem.softcap?.text)
     if problem.storedFrequencies { words.append("--stored-frequencies") }
     return words
   }

@@ -29,12 +29,16 @@ struct ScoreCommand: ParsableCommand {
     let recipes = try recipes.resolve()
     let input = try input.open()
     let pair = try score.resolve(in: input)
-    let problem = try problem.resolve(for: input)
+    let problem = try problem.resolve(
+      for: input, layers: input.layerShapes.filter { $0.index == pair.layer }, computesRows: false)
     let embedding = try problem.embedding(headSize: pair.headSize)
     if !pair.nonFiniteVectors.isEmpty {
       console.note(
         "\(pair.nonFiniteVectors.joined(separator: " and ")) of \(input.spelling) layer \(pair.layer) head \(pair.head) holds a NaN or an infinity: the exact score is not defined"
       )
+    }
+    if let window = problem.window, pair.queryPosition - pair.keyPosition >= window {
+      console.note("in the model this query does not see this key: its window is \(window) keys")
     }
     let scores = try recipes.map { try RecipeScore($0, problem, pair, digits: digits) }
 
@@ -46,7 +50,8 @@ struct ScoreCommand: ParsableCommand {
       exact = pair.exactScore(
         try problem.reference(headSize: pair.headSize, storedFrequenciesOf: exactRecipe))
     } else {
-      exact = try pair.exactScore(ReferenceProblem(embedding: embedding, scale: problem.scale))
+      exact = try pair.exactScore(
+        ReferenceProblem(embedding: embedding, scale: problem.scale, softcap: problem.softcap))
     }
     let frequencies = exactRecipe == nil ? "real" : "stored (fp32)"
     let value = try exact?.decimal(digits: digits) ?? "NaN"
@@ -60,6 +65,7 @@ struct ScoreCommand: ParsableCommand {
         "head_size": .integer(pair.headSize), "rotary_size": .integer(embedding.rotarySize),
         "layout": .string(problem.layout.rawValue), "base": .string(problem.base.text),
         "scale": .string(problem.scaleInWords),
+        "softcap": .string(problem.softcap?.text ?? "none"),
       ]
       object["exact"] = .object([
         "frequencies": .string(frequencies), "digits": .integer(digits), "value": .string(value),

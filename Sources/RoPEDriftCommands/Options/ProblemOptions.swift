@@ -1,11 +1,14 @@
-// The mathematical problem from an input's metadata and from flags. Flags win. A layout or a base that neither says is an error,
-// never a guess; a rotary size that neither says is the head size, as the metadata's definition has it.
+// The mathematical problem from an input's metadata, from a model and from flags. Flags win over the model, the model over the
+// metadata. A layout or a base that none says is an error, never a guess; a rotary size that none says is the head size, as the
+// metadata's definition has it.
 
 import ArgumentParser
 import RoPEDrift
 
-/// `--base`, `--rotary-size`, `--scaling`: what the frequencies depend on.
+/// `--base`, `--rotary-size`, `--scaling` and ``ModelOptions``: what the frequencies depend on.
 public struct FrequencyOptions: ParsableArguments {
+  /// The model.
+  @OptionGroup public var model: ModelOptions
   /// The base.
   @Option(
     parsing: .unconditional,
@@ -34,19 +37,31 @@ public struct FrequencyOptions: ParsableArguments {
   /// For the parser.
   public init() {}
 
+  /// The model, where frequencies are all that matters.
+  ///
+  /// - Throws: ``ModelError``, ``CommandFailure``.
+  func modelOfFrequencies() throws -> ChosenModel? {
+    let chosen = try model.resolve { [$0.headSize, $0.rotaryPart, $0.base, $0.scaling] }
+    try chosen?.checkLength(scalingFlag: scaling)
+    return chosen
+  }
+
   /// The problem of an input with the default scale, where the layout is known or does not matter.
   ///
   /// - Throws: ``CommandFailure``.
-  func resolve(for input: AttentionInput, layout: RotaryLayout) throws -> ResolvedProblem {
-    let resolver = MetadataResolver(input: input)
+  func resolve(for input: AttentionInput, layout: RotaryLayout, model: ChosenModel?) throws -> ResolvedProblem
+  {
+    let resolver = MetadataResolver(input: input, model: model)
     return ResolvedProblem(
       layout: layout, base: try resolver.base(flag: base).value,
       rotarySize: try resolver.rotarySize(flag: rotarySize), scale: .inverseSquareRootOfHeadSize,
-      scaling: try resolver.scaling(flag: scaling), usesStoredFrequencies: false, owner: input.spelling)
+      scaling: try resolver.scaling(flag: scaling), usesStoredFrequencies: false,
+      softcap: model?.model.softcap,
+      window: model?.layer.window, owner: input.spelling)
   }
 }
 
-/// The options that state a problem: ``FrequencyOptions``, `--layout`, `--scale`, `--stored-frequencies`.
+/// The options that state a problem: ``FrequencyOptions``, `--layout`, `--scale`, `--softcap`, `--stored-frequencies`.
 public struct ProblemOptions: ParsableArguments {
   /// Base, rotary size, scaling.
   @OptionGroup public var frequencies: FrequencyOptions
@@ -62,6 +77,13 @@ public struct ProblemOptions: ParsableArguments {
     help: ArgumentHelp("What multiplies q·k; 1/sqrt(head size) if left out.", valueName: "s"),
     transform: NumberLiteral.init)
   public var scale: NumberLiteral?
+  /// The cap of the logits; nil for the model's, or none.
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Cap of the logits, c·tanh(x/c); the model's if left out, none without a model.", valueName: "c"),
+    transform: NumberLiteral.init)
+  public var softcap: NumberLiteral?
   /// Whether the reference takes a recipe's rounded frequencies as exact reals.
   @Flag(
     help:
@@ -72,19 +94,50 @@ public struct ProblemOptions: ParsableArguments {
   /// For the parser.
   public init() {}
 
-  /// The problem of an input under these flags. A flag that contradicts the metadata is noted on the current console.
+  /// The problem of an input under these flags. A flag or a model that contradicts the metadata is noted on the current console.
   ///
-  /// - Throws: ``CommandFailure``: wrong usage where a flag is to blame, else a failure that names the file.
-  public func resolve(for input: AttentionInput) throws -> ResolvedProblem {
-    let layout = try MetadataResolver(input: input).layout(flag: layout).value
-    var resolved = try frequencies.resolve(for: input, layout: layout)
-    if let scale { resolved.scale = try AttentionScale(literal: scale) }
+  /// - Parameters:
+  ///   - input: the input.
+  ///   - layers: the layers that are computed, which are checked against the model; all of the input if nil.
+  ///   - computesRows: whether every query's whole row is computed, so that a model's window matters.
+  /// - Throws: ``CommandFailure``: wrong usage where a flag is to blame, else a failure that names the file; ``ModelError``.
+  public func resolve(for input: AttentionInput, layers: [AttentionLayer]? = nil, computesRows: Bool = true)
+    throws
+    -> ResolvedProblem
+  {
+    let model = try frequencies.model.resolve {
+      [$0.headSize, $0.rotaryPart, $0.base, $0.scaling, $0.window]
+    }
+    if let model {
+      let shapes = layers ?? input.layerShapes
+      try model.checkLength(scalingFlag: frequencies.scaling)
+      try model.checkSizes(shapes, of: input)
+      try model.checkTypes(shapes, of: input)
+      try model.refuseWhatIsNotComputed(
+        longestRow: computesRows ? shapes.map(\.keyTokens).max() ?? 0 : 0)
+    }
+    let layout = try MetadataResolver(input: input, model: model).layout(flag: layout).value
+    var resolved = try frequencies.resolve(for: input, layout: layout, model: model)
+    if let scale {
+      resolved.scale = try AttentionScale(literal: scale)
+    } else if let model {
+      guard let scale = model.model.scale else { throw model.missing(.scale) }
+      resolved.scale = scale
+    }
+    if let softcap {
+      guard let value = Rational(softcap), value.sign > 0 else {
+        throw CommandFailure(
+          .wrongUsage,
+          "softcap '\(softcap.text)' is not a finite number above zero; leave --softcap out for none")
+      }
+      resolved.softcap = softcap
+    }
     resolved.usesStoredFrequencies = storedFrequencies
     return resolved
   }
 }
 
-/// A value and whether a flag gave it.
+/// A value and whether a flag gave it, `--model` included.
 struct Sourced<Value: Sendable>: Sendable {
   var value: Value
   var isFromFlag: Bool
@@ -104,6 +157,10 @@ public struct ResolvedProblem: Sendable {
   let scaling: Sourced<RotaryScaling>
   /// Whether the reference takes a recipe's stored frequencies as exact reals.
   public internal(set) var usesStoredFrequencies: Bool
+  /// The cap where logits are cap·tanh(x/cap); nil for none.
+  public internal(set) var softcap: NumberLiteral?
+  /// W of the model where query i sees only keys j > i − W; nil where it sees all of them up to itself.
+  public let window: Int?
   /// What the input is called in messages.
   let owner: String
 
@@ -127,7 +184,9 @@ public struct ResolvedProblem: Sendable {
   /// - Throws: ``CommandFailure``, ``UndecidedRounding``.
   public func reference(headSize: Int, storedFrequenciesOf recipe: Recipe) throws -> ReferenceProblem {
     let embedding = try embedding(headSize: headSize)
-    guard usesStoredFrequencies else { return try ReferenceProblem(embedding: embedding, scale: scale) }
+    guard usesStoredFrequencies else {
+      return try ReferenceProblem(embedding: embedding, scale: scale, softcap: softcap)
+    }
     let units = try recipe.frequencies(of: embedding).enumerated().map { pair, frequency in
       guard let exact = frequency.exactReal else {
         throw CommandFailure(
@@ -138,7 +197,7 @@ public struct ResolvedProblem: Sendable {
       return exact
     }
     let angles = ExactAngles(units: units) { position, _ in Rational(position) }
-    return try ReferenceProblem(embedding: embedding, scale: scale, angles: angles)
+    return try ReferenceProblem(embedding: embedding, scale: scale, softcap: softcap, angles: angles)
   }
 
   /// The scale in words: `1/sqrt(head size)` or what was typed.
@@ -147,94 +206,5 @@ public struct ResolvedProblem: Sendable {
     case .inverseSquareRootOfHeadSize: "1/sqrt(head size)"
     case .value(let literal): literal.text
     }
-  }
-}
-
-/// Metadata beside flags, one field at a time.
-struct MetadataResolver {
-  let input: AttentionInput
-
-  func layout(flag: String?) throws -> Sourced<RotaryLayout> {
-    let known = RotaryLayout.allCases.map(\.rawValue)
-    let list = known.joined(separator: " or ")
-    return try field(AttentionInput.Metadata.layout, flag: "--layout", typed: flag, list: list) { text in
-      RotaryLayout(rawValue: text)
-    } invalid: { text in
-      "is '\(text)'\(didYouMean(nearestName(to: text, among: known))), expected \(list)"
-    }
-  }
-
-  func base(flag: NumberLiteral?) throws -> Sourced<NumberLiteral> {
-    try field(AttentionInput.Metadata.base, flag: "--base", typed: flag?.text, list: "a number such as 10000")
-    {
-      text in
-      guard let literal = try? NumberLiteral(text), let value = Rational(literal), value.sign > 0 else {
-        return nil
-      }
-      return literal
-    } invalid: { text in
-      "is '\(text)', expected a finite number above zero"
-    } same: { a, b in
-      Rational(a) == Rational(b)
-    }
-  }
-
-  func rotarySize(flag: Int?) throws -> Sourced<Int>? {
-    if flag == nil, input.metadata[AttentionInput.Metadata.rotarySize] == nil { return nil }
-    return try field(
-      AttentionInput.Metadata.rotarySize, flag: "--rotary-size", typed: flag.map(String.init),
-      list: "an even number"
-    ) { text in
-      Int(text)
-    } invalid: { text in
-      "is '\(text)', expected an integer"
-    }
-  }
-
-  /// The scaling; none where neither says one.
-  func scaling(flag: String?) throws -> Sourced<RotaryScaling> {
-    let stored = input.metadata[AttentionInput.Metadata.scaling]
-    if let flag {
-      let scaling = try RotaryScaling(spelling: flag)
-      if let stored, (try? RotaryScaling(spelling: stored)) != scaling {
-        noteOverride("--scaling \(flag)", AttentionInput.Metadata.scaling, stored)
-      }
-      return Sourced(value: scaling, isFromFlag: true)
-    }
-    guard let stored else { return Sourced(value: .none, isFromFlag: false) }
-    do {
-      return Sourced(value: try RotaryScaling(spelling: stored), isFromFlag: false)
-    } catch let error as ProblemError {
-      throw CommandFailure(
-        .failed,
-        "\(input.spelling): \(AttentionInput.Metadata.scaling): \(error.description); override it with --scaling"
-      )
-    }
-  }
-
-  private func noteOverride(_ flag: String, _ key: String, _ stored: String) {
-    Console.current.note("\(flag) overrides \(key) '\(stored)' of \(input.spelling)")
-  }
-
-  private func field<Value: Equatable & Sendable>(
-    _ key: String, flag: String, typed: String?, list: String, _ parse: (String) -> Value?,
-    invalid: (String) -> String, same: (Value, Value) -> Bool = { $0 == $1 }
-  ) throws -> Sourced<Value> {
-    let stored = input.metadata[key]
-    if let typed {
-      guard let value = parse(typed) else { throw CommandFailure(.wrongUsage, "\(flag) \(invalid(typed))") }
-      if let stored, parse(stored).map({ !same($0, value) }) ?? true {
-        noteOverride("\(flag) \(typed)", key, stored)
-      }
-      return Sourced(value: value, isFromFlag: true)
-    }
-    guard let stored else {
-      throw CommandFailure(
-        .failed, "\(input.spelling): the metadata has no \(key); say it with \(flag), \(list)")
-    }
-    guard let value = parse(stored) else {
-      throw CommandFailure(.failed, "\(input.spelling): \(key) \(invalid(stored)); override it with \(flag)")
-    }
-    return Sourced(value: value, isFromFlag: false)
   }
 }
