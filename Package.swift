@@ -121,7 +121,9 @@ let package = Package(
     .target(
       name: "RotaryAttention", dependencies: ["FloatingPointFormats", "StrictJSON"],
       resources: modelFiles.map { .embedInCode("Models/Named/\($0).json") }),
-    .testTarget(name: "RotaryAttentionTests", dependencies: ["RotaryAttention", "FloatingPointFormats"]),
+    .testTarget(
+      name: "RotaryAttentionTests", dependencies: ["RotaryAttention", "FloatingPointFormats"],
+      resources: [.copy("Configurations")]),
 
     // Tables, JSON and whole-or-nothing folders on disk; text for the terminal.
     .target(

@@ -119,7 +119,7 @@ struct ConfigurationFamily: Sendable {
         layout: .halfSplit, rotation: .fraction(key: "partial_rotary_factor"),
         defaults: adding(["partial_rotary_factor": "0.25"])),
       "nemotron": ConfigurationFamily(
-        layout: .halfSplit, rotation: .fraction(key: "partial_rotary_factor"), hasEqualHeads: true,
+        layout: .halfSplit, rotation: .fraction(key: "partial_rotary_factor"),
         defaults: adding(["partial_rotary_factor": "0.5"])),
       "glm4_moe": ConfigurationFamily(
         layout: .halfSplit, rotation: .fraction(key: "partial_rotary_factor"),
