@@ -48,10 +48,10 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
     case let error as FormatError: self.init(.wrongUsage, error.description)
     case let error as ProblemError: self.init(.wrongUsage, error.description)
     case let error as RecipeError:
-      if case .unknownName = error {
+      switch error {
+      case .unknownName, .unknownPart, .typeNotAvailable, .incomplete, .refused:
         self.init(.wrongUsage, error.description)
-      } else {
-        self.init(.failed, error.description)
+      case .malformed, .missing, .unknownKey, .invalidValue: self.init(.failed, error.description)
       }
     case let error as ModelError:
       if case .unknownName = error {
