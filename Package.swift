@@ -7,6 +7,26 @@ let recipeFiles = [
   "table-fp16",
 ]
 
+/// The halves of recipes of Sources/EmulatedEngine/Recipes/Rotary, as RecipePart+Registry lists them.
+let rotaryPartFiles = [
+  "hf-llama", "hf-llama-tf32", "hf-llama-tf32-nearest-even", "hf-llama-tf32-nearest-away",
+  "hf-llama-2023", "hf-llama-2023-cast", "hf-model-to", "anchorcontext", "anchorcontext-paper",
+  "neox-1003", "meta-llama", "meta-llama-cpu", "vllm", "vllm-fp32-cache", "vllm-per-operation",
+  "flash-attn-rotary", "flash-attn-rotary-fp32-table", "flashinfer", "flashinfer-cached",
+  "ggml-cpu", "ggml-cpu-unfused", "ggml-cuda", "ggml-cuda-precise", "ggml-metal",
+  "ggml-metal-precise", "candle-qwen2", "sglang-jax-1472", "sglang-jax", "gemma-jax", "maxtext",
+  "transformer-engine", "megatron-unfused", "mlx-metal", "mlx-cuda", "mlx-fallback", "torchtune",
+  "modded-nanogpt",
+]
+
+/// The halves of recipes of Sources/EmulatedEngine/Recipes/Attention, as RecipePart+Registry lists them.
+let attentionPartFiles = [
+  "hf-eager", "hf-eager-2023", "meta", "torch-cpu", "hf-eager-v100", "hf-eager-a100",
+  "hf-eager-h100", "megatron", "sdpa-math", "sdpa-flash", "flex", "flex-tf32", "flash-attn-2",
+  "flash-attn-3", "flashinfer", "flashinfer-half", "ggml-fa-cpu", "ggml-fa-cpu-tiled", "gemma-jax",
+  "mlx-sdpa-fallback", "candle", "fused",
+]
+
 /// The models of Sources/RotaryAttention/Models/Named, as ModelRegistry lists them.
 let modelFiles = [
   "llama-2-7b", "llama-3-8b", "llama-3.1-8b", "mistral-7b-v0.3", "qwen-1.5-1.8b", "qwen2.5-7b",
@@ -48,7 +68,8 @@ let package = Package(
     .target(
       name: "DriftAnalysis",
       dependencies: [
-        "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention", "TensorIO",
+        "ArbitraryPrecision", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
+        "TensorIO",
       ],
       // squareRoot() may become a call of sqrt, and nothing here imports the C library.
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
@@ -87,7 +108,9 @@ let package = Package(
         "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
         "StrictJSON",
       ],
-      resources: recipeFiles.map { .embedInCode("Recipes/\($0).json") }),
+      resources: recipeFiles.map { .embedInCode("Recipes/\($0).json") }
+        + rotaryPartFiles.map { .embedInCode("Recipes/Rotary/\($0).rotary.json") }
+        + attentionPartFiles.map { .embedInCode("Recipes/Attention/\($0).attention.json") }),
     .testTarget(
       name: "EmulatedEngineTests",
       dependencies: [

@@ -34,6 +34,8 @@ public final class ExactReal: Sendable {
     case pi
     case cosine(ExactReal)
     case sine(ExactReal)
+    /// cap·tanh(x/cap), cap above zero.
+    case softcapped(ExactReal, cap: Rational)
   }
 
   /// Precision of the enclosure that every number carries from the start.
@@ -153,6 +155,14 @@ public final class ExactReal: Sendable {
   /// sin a; sin 0 = 0 exactly.
   public var sine: ExactReal { isZero ? ExactReal(Rational(0)) : ExactReal(.sine(self)) }
 
+  /// cap·tanh(a/cap) for a cap above zero; 0 for 0, and transcendental for any other rational a [Baker1975].
+  public func softcapped(_ cap: Rational) -> ExactReal {
+    isZero ? self : ExactReal(.softcapped(self, cap: cap))
+  }
+
+  /// tanh a.
+  public var hyperbolicTangent: ExactReal { softcapped(Rational(1)) }
+
   /// An interval that contains the number, computed at a precision; its width is not bounded, only proven.
   public func interval(precision: Int) -> MPFRInterval {
     precision <= Self.initialPrecision ? initial : Self.enclosure(of: expression, precision: precision)
@@ -179,6 +189,9 @@ public final class ExactReal: Sendable {
     case .pi: return MPFRInterval.pi(precision: precision)
     case .cosine(let a): return a.interval(precision: precision).cosineAndSine.cosine
     case .sine(let a): return a.interval(precision: precision).cosineAndSine.sine
+    case .softcapped(let a, let cap):
+      let bound = MPFRInterval(cap, precision: precision)
+      return bound * (a.interval(precision: precision) * bound.reciprocal).hyperbolicTangent
     }
   }
 
@@ -187,7 +200,25 @@ public final class ExactReal: Sendable {
   /// - Throws: ``UndecidedRounding`` where doubling the precision up to `limit` bits does not decide.
   public func exactValue(limit: Int = ExactReal.defaultLimit) throws -> ExactValue {
     if let rational { return rational.exactValue }
+    if case .softcapped(let a, let cap) = expression, let value = Self.saturated(a, cap) { return value }
     return try decide(limit: limit) { $0.exactValue }
+  }
+
+  /// cap·tanh(a/cap) where |a|/cap > 128, so that it lies within 2^−360 of ±cap, relatively, and never reaches it; nil elsewhere.
+  private static func saturated(_ a: ExactReal, _ cap: Rational) -> ExactValue? {
+    let ratio = a * ExactReal(cap.reciprocal)
+    guard let sign = a.initial.sign, sign != 0,
+      (try? isLess(ExactReal(Rational(128)), sign < 0 ? -ratio : ratio)) == true,
+      case .finite(var real) = cap.exactValue, !real.hasTail
+    else { return nil }
+    // The 128 leading bits below a dyadic cap, and a tail.
+    let shift = real.significand.leadingZeroBitCount
+    let top = real.significand << UInt128(shift)
+    let isPowerOfTwo = top & (top - 1) == 0
+    real = TruncatedReal(
+      isNegative: sign < 0, significand: isPowerOfTwo ? UInt128.max : top - 1,
+      exponent: real.exponent - shift - (isPowerOfTwo ? 1 : 0), hasTail: true)
+    return .finite(real)
   }
 
   /// The number in significant decimal digits, rounded to nearest, ties to even.

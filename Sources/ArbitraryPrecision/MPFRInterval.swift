@@ -119,10 +119,24 @@ public final class MPFRInterval: @unchecked Sendable {
       precision: precision, down: { mpfr_exp($0, self.lower, $1) }, up: { mpfr_exp($0, self.upper, $1) })
   }
 
+  /// tanh a.
+  public var hyperbolicTangent: MPFRInterval {
+    MPFRInterval(
+      precision: precision, down: { mpfr_tanh($0, self.lower, $1) }, up: { mpfr_tanh($0, self.upper, $1) })
+  }
+
   /// π.
   public static func pi(precision: Int) -> MPFRInterval {
     MPFRInterval(
       precision: precision, down: { mpfr_const_pi($0, $1) }, up: { mpfr_const_pi($0, $1) })
+  }
+
+  /// The lower end as an unevaluated sum of two binary64 numbers: the nearest one, and the nearest one to the rest.
+  public var leadingTwoNumbers: (high: Double, low: Double) {
+    let high = mpfr_get_d(lower, MPFR_RNDN)
+    let rest = MPFRNumber(precision: precision)
+    mpfr_sub_d(rest.pointer, lower, high, MPFR_RNDN)
+    return (high, mpfr_get_d(rest.pointer, MPFR_RNDN))
   }
 
   /// ⌊lower end⌋, for numbers below 2^62 in magnitude.

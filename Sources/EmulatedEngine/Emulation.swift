@@ -17,34 +17,49 @@ public struct Emulation: Sendable {
   public let frequencies: [StageValue]
   /// The stored attention factor f of the scaling; nil for 1.
   public let attentionFactor: StageValue?
-  /// The stored scale c.
+  /// The stored scale c, see ``Recipe/Logit/Scaling``.
   public let scaleFactor: StageValue
+  /// The softcap as the recipe stores it; nil where the problem has none.
+  let softcap: StoredSoftcap?
+  /// How angles come about.
+  let angleSource: AngleSource
 
   /// Prepares a recipe for a problem.
   ///
-  /// - Throws: ``ProblemError/scaling(_:)``, ``UndecidedRounding``.
-  public init(recipe: Recipe, embedding: RotaryEmbedding, scale: AttentionScale) throws {
+  /// - Parameters:
+  ///   - recipe: the arithmetic.
+  ///   - embedding: sizes, base, layout, scaling.
+  ///   - scale: what multiplies q·k.
+  ///   - softcap: cap of cap·tanh(x/cap); nil for none.
+  /// - Throws: ``ProblemError/scaling(_:)``, ``ProblemError/softcap(_:)``, ``UndecidedRounding``.
+  public init(
+    recipe: Recipe, embedding: RotaryEmbedding, scale: AttentionScale, softcap: NumberLiteral? = nil
+  ) throws {
     self.recipe = recipe
     self.embedding = embedding
     self.scale = scale
-    frequencies = try recipe.inverseFrequency.frequencies(of: embedding)
-    attentionFactor = try embedding.storedAttentionFactor(recipe.trig)
+    angleSource = try AngleSource(recipe, embedding)
+    frequencies = try angleSource.frequencies
+    attentionFactor = try embedding.storedAttentionFactor(recipe.trig.rounding)
     let exactScale = scale.exact(headSize: embedding.headSize)
-    scaleFactor = try recipe.logit.scaleFactor.round(.real(exactScale), StageCounter(.scaleFactor))
+    scaleFactor = try recipe.logit.storedFactor(exactScale)
+    self.softcap = try recipe.logit.stored(softcap: softcap, scale: exactScale, recipe: recipe.name)
   }
 
   /// The angles that this recipe's trig stage sees, as exact reals: for the stages after it that do not round. Nil where an angle
   /// overflows.
   func exactAngles(positions: [Int]) throws -> ExactAngles? {
-    if recipe.angle.isExact {
-      guard frequencies.allSatisfy({ $0.exactReal != nil }) else { return nil }
+    if recipe.angle.rounding.isExact {
+      let units = try frequencies.indices.map { try operand(frequencies[$0], .frequency($0)) }
+      guard units.allSatisfy({ $0.exactReal != nil }) else { return nil }
       var multiples: [Int: Rational] = [:]
       for position in Set(positions) {
-        guard let value = try roundedPosition(position).exactReal?.rational else { return nil }
+        let rounded = try operand(roundedPosition(position), .position(position))
+        guard let value = rounded.exactReal?.rational else { return nil }
         multiples[position] = value
       }
       let table = multiples
-      return ExactAngles(units: frequencies.map { $0.exactReal! }) { position, _ in table[position]! }
+      return ExactAngles(units: units.map { $0.exactReal! }) { position, _ in table[position]! }
     }
     var multiples: [Int: [Rational]] = [:]
     for position in Set(positions) {

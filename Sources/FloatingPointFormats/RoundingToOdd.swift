@@ -26,3 +26,19 @@
   let isAwayFromZero = (error > 0) == (product > 0)
   return Double(bitPattern: isAwayFromZero ? product.bitPattern + 1 : product.bitPattern - 1)
 }
+
+/// a/b rounded to odd in binary64; nil where the residual is not a binary64 number (underflow, overflow).
+@inlinable public func quotientRoundedToOdd(_ a: Double, _ b: Double) -> Double? {
+  let quotient = a / b
+  guard quotient.magnitude >= 0x1p-900, quotient.magnitude <= 0x1p900, a.magnitude >= 0x1p-900,
+    b.magnitude <= 0x1p900
+  else {
+    // Zeros, infinities and NaNs of the operands are exact.
+    return a == 0 || b == 0 || !a.isFinite || !b.isFinite ? quotient : nil
+  }
+  // a − quotient·b is exact; the exact quotient lies beyond the computed one where it has the sign of a.
+  let residual = a.addingProduct(-quotient, b)
+  guard residual != 0, quotient.bitPattern & 1 == 0 else { return quotient }
+  let isAwayFromZero = (residual > 0) == (a > 0)
+  return Double(bitPattern: isAwayFromZero ? quotient.bitPattern + 1 : quotient.bitPattern - 1)
+}

@@ -11,7 +11,8 @@ import RotaryAttention
 /// Error bound. Let u = 2^−128, n = d and F = max(1, f). Rotated components are within (√2·1.51 + 1)·u of the exact ones relative to
 /// F times the norm of their pair, so that both rotations change q·k by at most 6.3·u·F²‖q‖‖k‖; n fused multiply-adds add at
 /// most 1.01·n·u·F²‖q‖‖k‖ ([Higham2002], §3.1, with Cauchy–Schwarz); the rounded scale and the last product add
-/// 3·u·scale·F²‖q‖‖k‖. The bound used, scale·F²‖q‖‖k‖·(n + 12)·2^−127, is almost twice that.
+/// 3·u·scale·F²‖q‖‖k‖. A softcap, whose slope is at most 1, adds its own three roundings, at most 3.1·u·scale·F²‖q‖‖k‖. The bound
+/// used, scale·F²‖q‖‖k‖·(n + 12)·2^−127, is almost twice that.
 public final class ReferenceHead: Sendable {
   private let problem: ReferenceProblem
   private let trigonometry: ReferenceTrigonometry
@@ -108,6 +109,8 @@ public final class ReferenceHead: Sendable {
     let scale = MPFRNumber(precision: precision)
     mpfr_set(scale.pointer, problem.scale.interval(precision: precision).lower, MPFR_RNDN)
     let rounded = MPFRNumber(precision: format.precision)
+    let cap = MPFRNumber(precision: precision)
+    if let softcap = problem.softcap { _ = softcap.write(to: cap.pointer, MPFR_RNDN) }
     for (offset, key) in range.enumerated() {
       guard queryNorm.isFinite || query.allSatisfy(\.isFinite), keyNorms[key].isFinite || isFinite(key: key)
       else {
@@ -126,6 +129,11 @@ public final class ReferenceHead: Sendable {
           b += 1
         }
         mpfr_mul(sum.pointer, sum.pointer, scale.pointer, MPFR_RNDN)
+        if problem.softcap != nil {
+          mpfr_div(sum.pointer, sum.pointer, cap.pointer, MPFR_RNDN)
+          mpfr_tanh(sum.pointer, sum.pointer, MPFR_RNDN)
+          mpfr_mul(sum.pointer, sum.pointer, cap.pointer, MPFR_RNDN)
+        }
         if let score = roundedScore(sum.pointer, bound: bound, rounded.pointer) {
           scores[offset] = score
           counts.bounded += 1

@@ -15,6 +15,8 @@ public struct ReferenceProblem: Sendable {
   public let angles: ExactAngles
   /// What multiplies the sum.
   public let scale: ExactReal
+  /// The cap of cap·tanh(x/cap) over the scaled score x; nil for none.
+  public let softcap: Rational?
 
   /// f, which multiplies cos and sin.
   public let attentionFactor: ExactReal
@@ -24,16 +26,25 @@ public struct ReferenceProblem: Sendable {
   /// - Parameters:
   ///   - embedding: sizes, base, layout, scaling.
   ///   - scale: the attention scale.
+  ///   - softcap: a finite number above zero; nil for none.
   ///   - angles: nil for p·ω_i with real frequencies.
   /// - Throws: ``ProblemError/scaling(_:)``, ``UndecidedRounding``, for scaled embeddings.
-  public init(embedding: RotaryEmbedding, scale: AttentionScale, angles: ExactAngles? = nil) throws {
-    try self.init(embedding: embedding, exactScale: scale.exact(headSize: embedding.headSize), angles: angles)
+  public init(
+    embedding: RotaryEmbedding, scale: AttentionScale, softcap: NumberLiteral? = nil,
+    angles: ExactAngles? = nil
+  ) throws {
+    try self.init(
+      embedding: embedding, exactScale: scale.exact(headSize: embedding.headSize),
+      softcap: softcap.flatMap { Rational($0) }, angles: angles)
   }
 
   /// The problem of an embedding with a scale that is already exact.
   ///
   /// - Throws: ``ProblemError/scaling(_:)``, ``UndecidedRounding``, for scaled embeddings.
-  public init(embedding: RotaryEmbedding, exactScale: ExactReal, angles: ExactAngles? = nil) throws {
+  public init(
+    embedding: RotaryEmbedding, exactScale: ExactReal, softcap: Rational? = nil, angles: ExactAngles? = nil
+  ) throws {
+    self.softcap = softcap
     self.embedding = embedding
     self.angles = try angles ?? ExactAngles(embedding)
     attentionFactor = try embedding.exactAttentionFactor()
@@ -44,7 +55,7 @@ public struct ReferenceProblem: Sendable {
   ///
   ///     x = scale·(f²·Σ_i [a_i cos θ_i + b_i sin θ_i] + Σ_{c ≥ r} q_c k_c),  a_i = q_a k_a + q_b k_b,  b_i = q_a k_b − q_b k_a,
   ///
-  /// with θ_i the difference of the two angles of pair i.
+  /// with θ_i the difference of the two angles of pair i, or cap·tanh(x/cap) of it.
   ///
   /// Coefficients are exact sums. Pairs are grouped by equal non-zero θ; x is algebraic only if every group's sums vanish
   /// (Lindemann–Weierstrass over 1 and the e^{±iθ} [Baker1975]), and then it is scale times a dyadic rational, which
@@ -95,7 +106,7 @@ public struct ReferenceProblem: Sendable {
     }
     let rotated = ExactReal.sum(terms + [ExactReal(rotatedConstant.rational)])
     let factor = attentionFactor * attentionFactor
-    return scale * ExactReal.sum([factor * rotated, ExactReal(constant.rational)])
+    return capped(scale * ExactReal.sum([factor * rotated, ExactReal(constant.rational)]))
   }
 
   private struct AngleGroup {
@@ -114,8 +125,11 @@ public struct ReferenceProblem: Sendable {
     guard isFinite(query), isFinite(key) else { return nil }
     let rotatedQuery = rotated(query, position: queryPosition)
     let rotatedKey = rotated(key, position: keyPosition)
-    return scale * ExactReal.sum(zip(rotatedQuery, rotatedKey).map { $0 * $1 })
+    return capped(scale * ExactReal.sum(zip(rotatedQuery, rotatedKey).map { $0 * $1 }))
   }
+
+  /// cap·tanh(x/cap), or x without a cap. Of an algebraic x ≠ 0 it is transcendental; of a transcendental x that is not known.
+  private func capped(_ x: ExactReal) -> ExactReal { softcap.map(x.softcapped) ?? x }
 
   /// f·R(p)x channel by channel: f·(x_a cos φ − x_b sin φ, x_a sin φ + x_b cos φ); channels ≥ r as they are.
   public func rotated(_ vector: [Double], position: Int) -> [ExactReal] {

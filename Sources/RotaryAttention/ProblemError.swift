@@ -14,6 +14,8 @@ public enum ProblemError: Error, Equatable, CustomStringConvertible {
   case moreQueriesThanKeys(queries: Int, keys: Int)
   /// A scaling that cannot be meant; the sentence says what and how to mend it.
   case scaling(String)
+  /// A softcap that cannot be meant, or that a recipe does not know; the sentence says what and how to mend it.
+  case softcap(String)
   /// A position outside −2^53 … 2^53.
   case positionOutOfRange(first: Int, last: Int, shift: Int)
 
@@ -30,7 +32,7 @@ public enum ProblemError: Error, Equatable, CustomStringConvertible {
       "\(heads) query heads do not divide among \(keyValueHeads) key heads; each key head serves heads/kv_heads query heads"
     case .moreQueriesThanKeys(let queries, let keys):
       "\(queries) queries but only \(keys) keys: queries are taken as the last tokens of the keys, so there can be no more of them"
-    case .scaling(let reason): reason
+    case .scaling(let reason), .softcap(let reason): reason
     case .positionOutOfRange(let first, let last, let shift):
       "shift \(shift) puts positions at \(first) … \(last), outside ±2^53 = ±9007199254740992 where positions are exact integers; choose a smaller shift"
     }

@@ -119,7 +119,8 @@ import Testing
     recipe.name = name
     recipe.inverseFrequency.rounding = .exact
     for path in [
-      \Recipe.position, \Recipe.angle, \Recipe.trig, \Recipe.table, \Recipe.input, \Recipe.rotated,
+      \Recipe.position, \Recipe.angle.rounding, \Recipe.trig.rounding, \Recipe.table, \Recipe.input,
+      \Recipe.rotated,
     ] {
       recipe[keyPath: path] = .exact
     }

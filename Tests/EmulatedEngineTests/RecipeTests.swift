@@ -17,7 +17,7 @@ import Testing
   @Test(
     arguments: [
       ("\"order\"", "\"ordre\"", "unknown key 'dot.ordre' (did you mean 'order'?)"),
-      ("\"sequential\"", "\"sequentiel\"", "expected one of sequential, sequentialFused, pairwise, exact"),
+      ("\"sequential\"", "\"sequentiel\"", "expected one of sequential, sequentialFused, pairwise, lanes(n)"),
       ("\"input\": { \"format\": \"bf16\" },", "", "'input' is missing"),
       ("\"input\": { \"format\": \"bf16\" }", "\"input\": { \"format\": \"bf15\" }", "did you mean 'bf16'"),
       (

@@ -26,10 +26,51 @@ func tierRecipes() throws -> [Recipe] {
     try change(&recipe)
     recipes.append(recipe)
   }
-  for order in Recipe.Dot.Order.allCases {
+  for order in Recipe.Dot.Order.samples {
     for format in [FloatingPointFormat.fp32, .fp16, .fp64] {
+      if case .tensorCore = order, format == .fp64 { continue }
       vary("dot \(order) \(format.spelling)") {
         $0.dot = Recipe.Dot(order: order, rounding: order == .exact ? .exact : RoundingChain([format]))
+      }
+    }
+  }
+  recipes += try RecipeRegistry.shortNames.map(RecipeRegistry.named)
+  for part in RecipePart.attention {
+    for type in part.types {
+      // Any rotary half that runs in the type; fp16 keys show second roundings best with fp32 vectors.
+      recipes.append(try RecipeRegistry.composed(rotary: "meta-llama", attention: part.name, type: type))
+    }
+  }
+  vary("angle operands") {
+    $0.angle.operands = RoundingChain([.bf16], rounding: .towardZero)
+    $0.trig.ulpModel = Recipe.Trig.UlpModel(bound: 3, seed: 9)
+    $0.trig.rounding = RoundingChain([.fp32, .fp16])
+  }
+  vary("angle operands, exact product") {
+    $0.angle.operands = RoundingChain([.tf32])
+    $0.angle.rounding = .exact
+  }
+  vary("iterated, exact") {
+    $0.inverseFrequency.formula = .powOfStep
+    $0.angle = Recipe.Angle(algorithm: .iterated, rounding: .exact)
+  }
+  vary("timescales, exact") {
+    $0.inverseFrequency = Recipe.InverseFrequency(formula: .timescaleDivision, rounding: .exact)
+    $0.angle.rounding = .exact
+  }
+  vary("operands exact but for the key") {
+    $0.rotation.rounding = .exact
+    $0.rotated = .exact
+    $0.dot.keyOperand = RoundingChain([.fp16])
+  }
+  for scaling in Recipe.Logit.Scaling.allCases {
+    for format in [RoundingChain.exact, RoundingChain([.fp16])] {
+      vary("\(scaling) \(format.summary)") {
+        $0.logit = Recipe.Logit(
+          scaling: scaling, storedScore: .exact, scaleFactor: RoundingChain([.fp32]),
+          scaledOperand: scaling.scalesOperands ? RoundingChain([.fp16]) : .exact,
+          log2e: scaling == .insideExponential ? RoundingChain([.fp32]) : .exact,
+          exponentFactor: scaling == .insideExponential ? RoundingChain([.bf16]) : .exact, rounding: format)
       }
     }
   }
@@ -48,9 +89,9 @@ func tierRecipes() throws -> [Recipe] {
     }
   }
   vary("table exact") { $0.table = .exact }
-  vary("trig exact") { $0.trig = .exact }
+  vary("trig exact") { $0.trig.rounding = .exact }
   vary("trig and table exact") {
-    $0.trig = .exact
+    $0.trig.rounding = .exact
     $0.table = .exact
   }
   vary("rotation exact") { $0.rotation.rounding = .exact }
@@ -60,7 +101,7 @@ func tierRecipes() throws -> [Recipe] {
   }
   vary("logit exact") { $0.logit = Recipe.Logit(storedScore: .exact, scaleFactor: .exact, rounding: .exact) }
   vary("exact from trig to dot") {
-    $0.trig = .exact
+    $0.trig.rounding = .exact
     $0.table = .exact
     $0.rotation.rounding = .exact
     $0.rotated = .exact
@@ -69,7 +110,8 @@ func tierRecipes() throws -> [Recipe] {
   vary("exact but for the logit") {
     $0.inverseFrequency.rounding = .exact
     for path in [
-      \Recipe.position, \Recipe.angle, \Recipe.trig, \Recipe.table, \Recipe.input, \Recipe.rotated,
+      \Recipe.position, \Recipe.angle.rounding, \Recipe.trig.rounding, \Recipe.table, \Recipe.input,
+      \Recipe.rotated,
     ] {
       $0[keyPath: path] = .exact
     }
@@ -78,7 +120,7 @@ func tierRecipes() throws -> [Recipe] {
     $0.logit = Recipe.Logit(storedScore: .exact, scaleFactor: .exact, rounding: RoundingChain([.fp16]))
   }
   vary("exact in trig, rotation and rotated, rounded in dot") {
-    $0.trig = .exact
+    $0.trig.rounding = .exact
     $0.table = .exact
     $0.rotation.rounding = .exact
     $0.rotated = .exact
@@ -87,8 +129,11 @@ func tierRecipes() throws -> [Recipe] {
 }
 
 @Suite struct TierTests {
-  @Test(arguments: [(false, "none"), (true, "none"), (false, "yarn:factor=4,original=64")])
-  func theFastTierGivesThePlainTiersBits(specials: Bool, scaling: String) throws {
+  @Test(arguments: [
+    (false, "none", nil), (true, "none", "2.5"), (false, "yarn:factor=4,original=64", nil),
+    (false, "linear:factor=3", "7"),
+  ])
+  func theFastTierGivesThePlainTiersBits(specials: Bool, scaling: String, cap: String?) throws {
     let tokens = 5
     let embedding = try RotaryEmbedding(
       headSize: 7, rotarySize: 4, base: NumberLiteral(10000), layout: specials ? .interleaved : .halfSplit,
@@ -96,8 +141,16 @@ func tierRecipes() throws -> [Recipe] {
     let queries = seededMatrix(tokens: 3, size: 7, seed: 11, specials: specials)
     let keys = seededMatrix(tokens: tokens, size: 7, seed: 12, specials: specials)
     let positions = try TokenPositions(tokens: tokens, shift: 1000)
-    let emulations = try tierRecipes().map {
-      try Emulation(recipe: $0, embedding: embedding, scale: .inverseSquareRootOfHeadSize)
+    let softcap = try cap.map { try NumberLiteral($0) }
+    let emulations = try tierRecipes().compactMap { recipe -> Emulation? in
+      var recipe = recipe
+      // Yarn is defined over b^(2i/r), which other formulas never make.
+      if scaling.hasPrefix("yarn"), recipe.inverseFrequency.formula != .powReciprocal { return nil }
+      if cap != nil, recipe.logit.softcap == nil {
+        recipe.logit.softcap = Recipe.Logit.Softcap(algorithm: .afterScale, rounding: RoundingChain([.fp16]))
+      }
+      return try Emulation(
+        recipe: recipe, embedding: embedding, scale: .inverseSquareRootOfHeadSize, softcap: softcap)
     }
     let tables = try RotaryTable.tables(for: emulations, positions: positions, threads: 2)
     for (emulation, table) in zip(emulations, tables) {
@@ -130,7 +183,7 @@ func tierRecipes() throws -> [Recipe] {
   /// −0 times an exact cosine or an exact scale is the zero that IEEE 754 gives, not +0.
   @Test func storedZerosKeepTheirSignThroughExactStages() throws {
     var recipe = try RecipeRegistry.named("hf-bf16")
-    recipe.trig = .exact
+    recipe.trig.rounding = .exact
     recipe.table = .exact
     let embedding = try RotaryEmbedding(headSize: 2, base: NumberLiteral(10000), layout: .halfSplit)
     let emulation = try Emulation(recipe: recipe, embedding: embedding, scale: .inverseSquareRootOfHeadSize)

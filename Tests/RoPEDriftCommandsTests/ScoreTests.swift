@@ -78,8 +78,8 @@ import Testing
     recipe.name = "nothing-rounded"
     recipe.inverseFrequency.rounding = .exact
     recipe.position = .exact
-    recipe.angle = .exact
-    recipe.trig = .exact
+    recipe.angle.rounding = .exact
+    recipe.trig.rounding = .exact
     recipe.table = .exact
     recipe.input = .exact
     recipe.rotation.rounding = .exact

@@ -73,6 +73,8 @@ public struct DriftExperiment: Sendable {
   public let embedding: RotaryEmbedding
   /// The scale of the logits.
   public let scale: AttentionScale
+  /// The cap of cap·tanh(x/cap) over the scaled scores; nil for none.
+  public let softcap: NumberLiteral?
   /// One a recipe.
   public let emulations: [Emulation]
   /// The layers, ascending.
@@ -100,6 +102,7 @@ public struct DriftExperiment: Sendable {
   ///   - input: q and k.
   ///   - embedding: sizes, base, layout; its head size is the input's.
   ///   - scale: the scale of the logits.
+  ///   - softcap: the cap of the logits; nil for none.
   ///   - recipes: at least one.
   ///   - layers: nil for all.
   ///   - heads: nil for all.
@@ -110,7 +113,7 @@ public struct DriftExperiment: Sendable {
   /// - Throws: ``ExperimentError``, ``ProblemError``, ``UndecidedRounding``.
   public init(
     input: AttentionInput, embedding: RotaryEmbedding, scale: AttentionScale = .inverseSquareRootOfHeadSize,
-    recipes: [Recipe], layers: [Int]? = nil, heads: [Int]? = nil,
+    softcap: NumberLiteral? = nil, recipes: [Recipe], layers: [Int]? = nil, heads: [Int]? = nil,
     comparisons: [ShiftPair] = [ShiftPair(0, 16)],
     sweep: [ShiftPair] = [], lengths: [Int]? = nil, usesStoredFrequencies: Bool = false
   ) throws {
@@ -119,6 +122,7 @@ public struct DriftExperiment: Sendable {
     self.input = input
     self.embedding = embedding
     self.scale = scale
+    self.softcap = softcap
     self.usesStoredFrequencies = usesStoredFrequencies
     mask = .causal
     self.layers = Array(Set(layers ?? input.layers)).sorted()
@@ -151,7 +155,9 @@ public struct DriftExperiment: Sendable {
     workload = try Self.workload(
       pairs: mask.visiblePairs(in: shape), layers: self.layers, heads: self.heads,
       comparisons: comparisons.count + sweep.count)
-    emulations = try recipes.map { try Emulation(recipe: $0, embedding: embedding, scale: scale) }
+    emulations = try recipes.map {
+      try Emulation(recipe: $0, embedding: embedding, scale: scale, softcap: softcap)
+    }
   }
 
   private static func firstRepeated<Element: Hashable>(_ elements: [Element]) -> Element? {

@@ -1,5 +1,6 @@
 // The exact scores that an experiment's errors are taken against.
 
+import ArbitraryPrecision
 import EmulatedEngine
 import ReferenceEngine
 
@@ -14,16 +15,18 @@ struct ExperimentReferences {
 
   init(_ experiment: DriftExperiment, threads: Int) throws {
     var problems: [ReferenceProblem] = []
-    var frequencySets: [[Double]] = []
+    // What decides the stored frequencies of a recipe; one entry for all where they are exact.
+    var ways: [FrequencyWay?] = []
     indexOfRecipe = try experiment.emulations.map { emulation in
-      let stored = experiment.usesStoredFrequencies ? try Self.storedFrequencies(of: emulation) : nil
-      let key = stored ?? []
-      if let known = frequencySets.firstIndex(of: key) { return known }
-      frequencySets.append(key)
+      let isStored = experiment.usesStoredFrequencies && !emulation.recipe.inverseFrequency.rounding.isExact
+      let way = isStored ? FrequencyWay(emulation.recipe) : nil
+      if let known = ways.firstIndex(of: way) { return known }
+      ways.append(way)
+      let stored = isStored ? try Self.storedFrequencies(of: emulation) : nil
       problems.append(
         try ReferenceProblem(
-          embedding: experiment.embedding, scale: experiment.scale,
-          angles: stored.map { ExactAngles(storedFrequencies: $0) }))
+          embedding: experiment.embedding, scale: experiment.scale, softcap: experiment.softcap,
+          angles: stored.map { ExactAngles(units: $0) { position, _ in Rational(position) } }))
       return problems.count - 1
     }
     self.problems = problems
@@ -36,11 +39,20 @@ struct ExperimentReferences {
     }
   }
 
-  /// The frequencies that a recipe stores; nil where its stage does not round.
-  private static func storedFrequencies(of emulation: Emulation) throws -> [Double]? {
-    if emulation.recipe.inverseFrequency.rounding.isExact { return nil }
-    return try emulation.frequencies.enumerated().map { pair, frequency in
-      guard case .number(let value) = frequency, value.isFinite else {
+  private struct FrequencyWay: Equatable {
+    let stage: Recipe.InverseFrequency
+    let algorithm: Recipe.Angle.Algorithm
+
+    init(_ recipe: Recipe) {
+      stage = recipe.inverseFrequency
+      algorithm = recipe.angle.algorithm
+    }
+  }
+
+  /// The frequencies that a recipe stores, or that its stored timescales or step stand for, as exact reals.
+  private static func storedFrequencies(of emulation: Emulation) throws -> [ExactReal] {
+    try emulation.frequencies.enumerated().map { pair, frequency in
+      guard let value = frequency.exactReal else {
         throw ExperimentError.storedFrequencyNotFinite(recipe: emulation.recipe.name, pair: pair)
       }
       return value

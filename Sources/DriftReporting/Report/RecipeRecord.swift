@@ -6,23 +6,47 @@ import FloatingPointFormats
 extension Recipe {
   /// The recipe as the JSON object that `Recipe(json:origin:)` reads back as this recipe.
   public var jsonValue: JSONValue {
-    func object(_ chain: RoundingChain, _ first: (String, JSONValue)...) -> JSONValue {
+    func object(_ chain: RoundingChain, _ first: [(String, JSONValue)] = []) -> JSONValue {
       .object(JSONObject(first + [("format", chain.formatJSON)] + chain.roundingJSON))
+    }
+    // What may be left out is left out where it rounds nothing.
+    func optional(_ key: String, _ chain: RoundingChain) -> [(String, JSONValue)] {
+      chain.isExact ? [] : [(key, object(chain))]
     }
     var value: JSONObject = ["name": .string(name), "summary": .string(summary), "source": .string(source)]
     value["inverseFrequency"] = object(
-      inverseFrequency.rounding, ("formula", .string(inverseFrequency.formula.rawValue)))
+      inverseFrequency.rounding, [("formula", .string(inverseFrequency.formula.rawValue))])
     value["position"] = object(position)
-    value["angle"] = object(angle)
-    value["trig"] = object(trig)
+    value["angle"] = object(
+      angle.rounding,
+      (angle.algorithm == .product ? [] : [("algorithm", .string(angle.algorithm.rawValue))])
+        + optional("operands", angle.operands))
+    value["trig"] = object(
+      trig.rounding,
+      trig.ulpModel.map {
+        [("ulpBound", .integer($0.bound)), ("ulpSeed", .string(String($0.seed)))]
+      } ?? [])
     value["table"] = object(table)
     value["input"] = object(input)
-    value["rotation"] = object(rotation.rounding, ("algorithm", .string(rotation.algorithm.rawValue)))
+    value["rotation"] = object(rotation.rounding, [("algorithm", .string(rotation.algorithm.rawValue))])
     value["rotated"] = object(rotated)
-    value["dot"] = object(dot.rounding, ("order", .string(dot.order.rawValue)))
+    value["dot"] = object(
+      dot.rounding,
+      [("order", .string(dot.order.spelling))] + optional("queryOperand", dot.queryOperand)
+        + optional("keyOperand", dot.keyOperand))
     value["logit"] = object(
-      logit.rounding, ("storedScore", logit.storedScore.formatJSON),
-      ("scaleFactor", logit.scaleFactor.formatJSON))
+      logit.rounding,
+      (logit.scaling == .afterScore ? [] : [("scaling", .string(logit.scaling.rawValue))])
+        + [("storedScore", logit.storedScore.formatJSON), ("scaleFactor", logit.scaleFactor.formatJSON)]
+        + (logit.scaling.scalesOperands ? [("scaledOperand", object(logit.scaledOperand))] : [])
+        + (logit.scaling == .insideExponential
+          ? [
+            ("log2e", logit.log2e.formatJSON), ("exponentFactor", logit.exponentFactor.formatJSON),
+            ("exponent", logit.exponent.formatJSON),
+          ] : [])
+        + (logit.softcap.map {
+          [("softcap", object($0.rounding, [("algorithm", .string($0.algorithm.rawValue))]))]
+        } ?? []))
     value["probability"] = object(probability)
     return .object(value)
   }

@@ -68,6 +68,7 @@ public struct RunRecord: Sendable {
     object["base"] = .string(embedding.base.text)
     object["scaling"] = embedding.scaling.isDefault ? "none" : .string(embedding.scaling.spelling)
     object["scale"] = .string(scale)
+    object["softcap"] = .string(results.experiment.softcap?.text ?? "none")
     object["heads"] = .integer(shape.heads)
     object["kv_heads"] = .integer(shape.keyValueHeads)
     object["query_tokens"] = .integer(shape.queryTokens)
@@ -127,11 +128,12 @@ public struct RunRecord: Sendable {
     }
   }
 
-  /// Seeds of the recipes' stochastic roundings, each once.
+  /// Seeds of the recipes' stochastic roundings and models, each once.
   private var seeds: [JSONValue] {
-    let all = results.recipes.flatMap { $0.emulation.recipe.chains }.compactMap { entry -> UInt64? in
-      if case .stochastic(let seed) = entry.chain.rounding { seed } else { nil }
-    }
+    let all =
+      results.recipes.flatMap { $0.emulation.recipe.chains }.compactMap { entry -> UInt64? in
+        if case .stochastic(let seed) = entry.chain.rounding { seed } else { nil }
+      } + results.recipes.compactMap { $0.emulation.recipe.trig.ulpModel?.seed }
     return Set(all).sorted().map { .string(String($0)) }
   }
 

@@ -26,33 +26,78 @@ struct KeyBlocks: Sendable {
     self.storage = storage
   }
 
-  /// acc = RN(acc + RN(q_c·k_c)) in binary32 from +0, for the keys of `range`.
-  func sequential(
-    _ query: UnsafeBufferPointer<Float>, keys range: Range<Int>,
-    into scores: UnsafeMutableBufferPointer<Double>
-  ) {
-    forEachBlock(of: range, into: scores) { block in
-      var accumulator = SIMD16<Float>.zero
-      for channel in 0..<channels {
-        let product = SIMD16(repeating: query[channel]) * block[channel]
-        accumulator = accumulator + product
-      }
-      return accumulator
+  /// Whether ``accumulate(_:_:keys:into:)`` knows an order.
+  static func computes(_ order: Recipe.Dot.Order) -> Bool {
+    switch order {
+    case .sequential, .sequentialFused, .blocks: true
+    case .lanes(let count, _, _): count <= 64
+    case .pairwise, .tensorCore, .exact: false
     }
   }
 
-  /// acc = RN(acc + q_c·k_c) in binary32 from +0, for the keys of `range`.
-  func sequentialFused(
-    _ query: UnsafeBufferPointer<Float>, keys range: Range<Int>,
+  /// The sums of an order in binary32, nearest even, for the keys of `range`.
+  ///
+  /// - Precondition: ``computes(_:)`` is true of the order.
+  func accumulate(
+    _ order: Recipe.Dot.Order, _ query: UnsafeBufferPointer<Float>, keys range: Range<Int>,
     into scores: UnsafeMutableBufferPointer<Double>
   ) {
-    forEachBlock(of: range, into: scores) { block in
-      var accumulator = SIMD16<Float>.zero
-      for channel in 0..<channels {
-        accumulator = accumulator.addingProduct(SIMD16(repeating: query[channel]), block[channel])
+    switch order {
+    case .sequential:
+      forEachBlock(of: range, into: scores) { Self.inOrder(0..<channels, query, $0) }
+    case .sequentialFused:
+      forEachBlock(of: range, into: scores) { Self.inOrderFused(0..<channels, query, $0) }
+    case .blocks(let size):
+      forEachBlock(of: range, into: scores) { block in
+        var total = SIMD16<Float>.zero
+        for start in stride(from: 0, to: channels, by: size) {
+          total += Self.inOrder(start..<min(start + size, channels), query, block)
+        }
+        return total
       }
-      return accumulator
+    case .lanes(let count, let neighbours, let isFused):
+      withUnsafeTemporaryAllocation(of: SIMD16<Float>.self, capacity: count) { lanes in
+        forEachBlock(of: range, into: scores) { block in
+          lanes.initialize(repeating: .zero)
+          for channel in 0..<channels {
+            let (q, lane) = (SIMD16(repeating: query[channel]), channel % count)
+            lanes[lane] =
+              isFused ? lanes[lane].addingProduct(q, block[channel]) : lanes[lane] + q * block[channel]
+          }
+          var left = count
+          while left > 1 {
+            let folds = left > neighbours
+            left /= 2
+            for lane in 0..<left {
+              lanes[lane] = folds ? lanes[lane] + lanes[lane + left] : lanes[2 * lane] + lanes[2 * lane + 1]
+            }
+          }
+          return lanes[0]
+        }
+      }
+    case .pairwise, .tensorCore, .exact: preconditionFailure("no kernel for \(order.spelling)")
     }
+  }
+
+  @inline(__always) private static func inOrder(
+    _ channels: Range<Int>, _ query: UnsafeBufferPointer<Float>, _ block: UnsafePointer<SIMD16<Float>>
+  ) -> SIMD16<Float> {
+    var accumulator = SIMD16<Float>.zero
+    for channel in channels {
+      let product = SIMD16(repeating: query[channel]) * block[channel]
+      accumulator = accumulator + product
+    }
+    return accumulator
+  }
+
+  @inline(__always) private static func inOrderFused(
+    _ channels: Range<Int>, _ query: UnsafeBufferPointer<Float>, _ block: UnsafePointer<SIMD16<Float>>
+  ) -> SIMD16<Float> {
+    var accumulator = SIMD16<Float>.zero
+    for channel in channels {
+      accumulator = accumulator.addingProduct(SIMD16(repeating: query[channel]), block[channel])
+    }
+    return accumulator
   }
 
   @inline(__always) private func forEachBlock(
@@ -68,49 +113,6 @@ struct KeyBlocks: Sendable {
           scores[first + lane - range.lowerBound] = Double(result[lane])
         }
       }
-    }
-  }
-}
-
-extension Recipe.Dot {
-  /// The sum of one pair in any format, numbers in and out; the fast twin of the plain tier's `dot`.
-  func accumulate(
-    _ arithmetic: ScalarArithmetic, _ query: UnsafePointer<Double>, _ key: UnsafePointer<Double>,
-    channels: Int,
-    level: inout [Double], _ counter: StageCounter
-  ) -> Double {
-    switch order {
-    case .sequential:
-      var accumulator = 0.0
-      for channel in 0..<channels {
-        let product = arithmetic.product(query[channel], key[channel], counter, step: 2 * channel)
-        accumulator = arithmetic.sum(accumulator, product, counter, step: 2 * channel + 1)
-      }
-      return accumulator
-    case .sequentialFused:
-      var accumulator = 0.0
-      for channel in 0..<channels {
-        accumulator = arithmetic.fusedProductSum(
-          query[channel], key[channel], accumulator, counter, step: 2 * channel + 1)
-      }
-      return accumulator
-    case .pairwise:
-      for channel in 0..<channels {
-        level[channel] = arithmetic.product(query[channel], key[channel], counter, step: 2 * channel)
-      }
-      var count = channels
-      var step = 1
-      while count > 1 {
-        for index in 0..<count / 2 {
-          level[index] = arithmetic.sum(level[2 * index], level[2 * index + 1], counter, step: step)
-          step += 2
-        }
-        if !count.isMultiple(of: 2) { level[count / 2] = level[count - 1] }
-        count = (count + 1) / 2
-      }
-      return level[0]
-    case .exact:
-      preconditionFailure("an exact sum is not a number; the plain tier computes it")
     }
   }
 }

@@ -35,6 +35,7 @@ public final class EmulatedHead: Sendable {
   private let emulation: Emulation
   private let keys: EmulatedKeys
   private let queries: RotatedMatrix
+  private let positions: TokenPositions
   private let singleQueries: [Float]
   private let firstRow: Int
   private let layer: Int
@@ -52,6 +53,7 @@ public final class EmulatedHead: Sendable {
     self.emulation = emulation
     self.keys = keys
     self.firstRow = firstRow
+    positions = table.positions
     self.layer = layer
     self.head = head
     let rotated = try emulation.rotatedMatrix(
@@ -79,30 +81,26 @@ public final class EmulatedHead: Sendable {
     if let certified = keys.certified, case .unrotated(let values) = queries,
       try certified.logits(
         query: Array(values[query * size..<(query + 1) * size]), queryRow: query + firstRow, keys: range,
-        into: row)
+        head: place(query, 0), into: row)
     {
       return
     }
     if let blocks = keys.blocks, !singleQueries.isEmpty {
       singleQueries.withUnsafeBufferPointer { queries in
         let vector = UnsafeBufferPointer(rebasing: queries[query * size..<(query + 1) * size])
-        if emulation.recipe.dot.order == .sequential {
-          blocks.sequential(vector, keys: range, into: row)
-        } else {
-          blocks.sequentialFused(vector, keys: range, into: row)
-        }
+        blocks.accumulate(emulation.recipe.dot.order, vector, keys: range, into: row)
       }
       try scale(row, query: query, keys: range)
       return
     }
     if case .numbers(let q) = queries, case .numbers(let k) = keys.matrix, let dotArithmetic {
-      var level = [Double](repeating: 0, count: size)
+      var accumulation = ScalarAccumulation(emulation.recipe.dot, dotArithmetic, channels: size)
       q.withUnsafeBufferPointer { q in
         k.withUnsafeBufferPointer { k in
           for (offset, key) in range.enumerated() {
-            row[offset] = emulation.recipe.dot.accumulate(
-              dotArithmetic, q.baseAddress! + query * size, k.baseAddress! + key * size, channels: size,
-              level: &level, place(query, key).counter(.dot))
+            row[offset] = accumulation.accumulate(
+              q.baseAddress! + query * size, k.baseAddress! + key * size, channels: size,
+              place(query, key).counter(.dot))
           }
         }
       }
@@ -137,52 +135,33 @@ public final class EmulatedHead: Sendable {
     case .values(let rows): return rows[token]
     case .packed: preconditionFailure("packed vectors go through their kernel")
     case .unrotated(let values):
-      // Only vectors with a NaN or an infinity come here; the plain tier gives them IEEE 754's results.
-      guard let certified = keys.certified else { preconditionFailure("unrotated vectors have exact angles") }
-      let position = certified.position(ofRow: side == .query ? token + firstRow : token)
+      // What the certified tier leaves: vectors with a NaN or an infinity. The plain tier gives them IEEE 754's results.
+      let position = positions.position(ofToken: side == .query ? token + firstRow : token)
       let place = VectorPlace(side, token: token, layer: layer, head: head)
       let table = try (0..<emulation.embedding.pairCount).map {
         try emulation.tableEntry(position: position, pair: $0)
       }
       let input = values[token * size..<(token + 1) * size].map(StageValue.number)
-      return try emulation.rotated(emulation.rotation(input, table: table, place), place)
+      let stored = try emulation.rotated(emulation.rotation(input, table: table, place), place)
+      return try emulation.operands(stored, place)
     }
   }
 }
 
 extension Emulation {
-  /// Whether the dot stage is what ``KeyBlocks`` computes: binary32, nearest even, in order, on binary32 operands.
+  /// Whether the dot stage is what ``KeyBlocks`` computes: binary32, nearest even, on binary32 operands.
   var usesBinary32Kernel: Bool {
-    recipe.dot.rounding == RoundingChain([.fp32])
-      && (recipe.dot.order == .sequential || recipe.dot.order == .sequentialFused)
-      && (recipe.rotated.stored ?? recipe.rotation.rounding.stored)?.isSubset(of: .fp32) == true
+    recipe.dot.rounding == RoundingChain([.fp32]) && KeyBlocks.computes(recipe.dot.order)
+      && hasBinary32Operands(.query) && hasBinary32Operands(.key)
+  }
+
+  private func hasBinary32Operands(_ side: VectorPlace.Side) -> Bool {
+    if let stored = recipe.dot.operand(of: side).stored { return stored.isSubset(of: .fp32) }
+    if recipe.logit.scalesOperand(of: side) {
+      return recipe.logit.scaledOperand.stored?.isSubset(of: .fp32) == true
+    }
+    return (recipe.rotated.stored ?? recipe.rotation.rounding.stored)?.isSubset(of: .fp32) == true
       && (embedding.rotarySize == embedding.headSize || recipe.rotated.stored != nil
         || recipe.input.stored?.isSubset(of: .fp32) == true)
-  }
-}
-
-/// The logit stage on numbers.
-struct LogitArithmetic: Sendable {
-  private let emulation: Emulation
-  private let storing: ScalarArithmetic?
-  private let scaling: ScalarArithmetic?
-  private let factor: Double?
-
-  init(_ emulation: Emulation) {
-    self.emulation = emulation
-    let stage = emulation.recipe.logit
-    storing = stage.storedScore.isExact ? nil : ScalarArithmetic(stage.storedScore)
-    scaling = stage.rounding.isExact ? nil : ScalarArithmetic(stage.rounding)
-    factor = if case .number(let value) = emulation.scaleFactor { value } else { nil }
-  }
-
-  /// RN(RN(acc)·c), rounded to binary64 where the recipe leaves it exact.
-  @inline(__always) func logit(_ accumulator: Double, _ place: @autoclosure () -> ScorePlace) throws -> Double
-  {
-    guard let scaling, let factor else {
-      return try emulation.logit(.number(accumulator), place()).logit.binary64()
-    }
-    let score = storing?.round(accumulator, place().counter(.storedScore)) ?? accumulator
-    return scaling.product(score, factor, place().counter(.logit))
   }
 }

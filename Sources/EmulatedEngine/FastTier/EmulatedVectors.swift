@@ -52,8 +52,64 @@ enum RotatedMatrix: Sendable {
 }
 
 extension Emulation {
-  /// Rotates a matrix whose token t stands in row t + firstRow of the table.
+  /// The dot product's operands of a matrix whose token t stands in row t + firstRow of the table.
   func rotatedMatrix(
+    _ input: InputMatrix, table: RotaryTable, firstRow: Int, side: VectorPlace.Side, layer: Int, head: Int
+  ) throws -> RotatedMatrix {
+    let stored = try storedMatrix(
+      input, table: table, firstRow: firstRow, side: side, layer: layer, head: head)
+    let isScaled = recipe.logit.scalesOperand(of: side)
+    let chain = recipe.dot.operand(of: side)
+    if !isScaled && chain.isExact { return stored }
+    func place(_ token: Int) -> VectorPlace { VectorPlace(side, token: token, layer: layer, head: head) }
+    switch stored {
+    case .numbers(let values):
+      if let numbers = scaledOperands(values, side: side, place) { return .numbers(numbers) }
+      let size = embedding.headSize
+      return Self.matrix(
+        try (0..<values.count / size).map { token in
+          try operands(values[token * size..<(token + 1) * size].map(StageValue.number), place(token))
+        })
+    case .values(let rows):
+      return Self.matrix(try rows.enumerated().map { try operands($1, place($0)) })
+    case .unrotated, .packed: return stored
+    }
+  }
+
+  /// The operands of stored numbers; the fast twin of the plain tier's `operands`. Nil where some stay exact.
+  private func scaledOperands(
+    _ values: [Double], side: VectorPlace.Side, _ place: (Int) -> VectorPlace
+  ) -> [Double]? {
+    var factor: Double?
+    var scaling: ScalarArithmetic?
+    if recipe.logit.scalesOperand(of: side) {
+      guard case .number(let number) = scaleFactor, !recipe.logit.scaledOperand.isExact else { return nil }
+      factor = number
+      scaling = ScalarArithmetic(recipe.logit.scaledOperand)
+    }
+    let chain = recipe.dot.operand(of: side)
+    let rounding = chain.isExact ? nil : ScalarArithmetic(chain)
+    let size = embedding.headSize
+    return values.enumerated().map { index, value in
+      let place = place(index / size)
+      var result = value
+      if let factor, let scaling {
+        result = scaling.product(
+          result, factor, place.counter(.scaledQuery, .scaledKey, channel: index % size))
+      }
+      return rounding?.round(result, place.counter(.queryOperand, .keyOperand, channel: index % size))
+        ?? result
+    }
+  }
+
+  /// Numbers where all are, else rows of values.
+  private static func matrix(_ rows: [[StageValue]]) -> RotatedMatrix {
+    let numbers = rows.flatMap { $0.compactMap { if case .number(let x) = $0 { x } else { nil } } }
+    return numbers.count == rows.reduce(0, { $0 + $1.count }) ? .numbers(numbers) : .values(rows)
+  }
+
+  /// The stored rotated vectors, before what the dot product does to its operands.
+  private func storedMatrix(
     _ input: InputMatrix, table: RotaryTable, firstRow: Int, side: VectorPlace.Side, layer: Int, head: Int
   ) throws -> RotatedMatrix {
     switch table.storage {
@@ -86,8 +142,7 @@ extension Emulation {
       let vector = matrix[token * size..<(token + 1) * size].map(StageValue.number)
       return try rotated(rotation(vector, table: entries(token), place), place)
     }
-    let numbers = rows.flatMap { $0.compactMap { if case .number(let x) = $0 { x } else { nil } } }
-    return numbers.count == matrix.count ? .numbers(numbers) : .values(rows)
+    return Self.matrix(rows)
   }
 
   private func fastRotation(
@@ -98,6 +153,10 @@ extension Emulation {
     let pairs = embedding.pairCount
     let arithmetic = ScalarArithmetic(recipe.rotation.rounding)
     let storing = recipe.rotated.isExact ? nil : ScalarArithmetic(recipe.rotated)
+    let algorithm = recipe.rotation.algorithm
+    let products = (
+      first: algorithm.rounded(inSecondComponent: false), second: algorithm.rounded(inSecondComponent: true)
+    )
     var result = matrix
     for token in 0..<matrix.count / size {
       let place = VectorPlace(side, token: token, layer: layer, head: head)
@@ -107,10 +166,11 @@ extension Emulation {
         let index = (token + firstRow) * pairs + pair
         let (c, s) = (cosine[index], sine[index])
         result[token * size + a] = productSum(
-          arithmetic, x, c, sign: -1, y, s,
+          arithmetic, products.first, x, c, sign: -1, y, s,
           place.counter(.queryRotation, .keyRotation, channel: a))
         result[token * size + b] = productSum(
-          arithmetic, x, s, sign: 1, y, c, place.counter(.queryRotation, .keyRotation, channel: b))
+          arithmetic, products.second, x, s, sign: 1, y, c,
+          place.counter(.queryRotation, .keyRotation, channel: b))
       }
       guard let storing else { continue }
       for channel in 0..<size {
@@ -121,23 +181,24 @@ extension Emulation {
     return result
   }
 
-  /// a·b + sign·c·d under the rotation's algorithm; the fast twin of the plain tier's function of this name.
+  /// a·b + sign·c·d with the products that are rounded; the fast twin of the plain tier's function of this name.
   @inline(__always) private func productSum(
-    _ arithmetic: ScalarArithmetic, _ a: Double, _ b: Double, sign: Double, _ c: Double, _ d: Double,
+    _ arithmetic: ScalarArithmetic, _ products: RoundedProducts, _ a: Double, _ b: Double, sign: Double,
+    _ c: Double, _ d: Double,
     _ counter: @autoclosure () -> StageCounter
   ) -> Double {
-    switch recipe.rotation.algorithm {
-    case .perOperation:
+    switch products {
+    case .both:
       return arithmetic.sum(
         arithmetic.product(a, b, counter(), step: 0), sign * arithmetic.product(c, d, counter(), step: 1),
         counter(), step: 2)
-    case .fusedFirstProductExact:
+    case .second:
       return arithmetic.fusedProductSum(
         a, b, sign * arithmetic.product(c, d, counter(), step: 1), counter(), step: 2)
-    case .fusedSecondProductExact:
+    case .first:
       return arithmetic.fusedProductSum(
         c, sign * d, arithmetic.product(a, b, counter(), step: 0), counter(), step: 2)
-    case .wide:
+    case .neither:
       let chain = recipe.rotation.rounding
       let exact = ExactValue.sumOfProducts(a, b, c, sign * d, chain.rounding)
       return chain.round(exact, counter(), step: 2)

@@ -29,12 +29,16 @@ public final class RotaryTable: Sendable {
   private struct TrigonometryKey: Hashable {
     let embedding: RotaryEmbedding
     let inverseFrequency: Recipe.InverseFrequency
-    let stages: [RoundingChain]
+    let position: RoundingChain
+    let angle: Recipe.Angle
+    let trig: Recipe.Trig
 
     init(_ emulation: Emulation) {
       embedding = emulation.embedding
       inverseFrequency = emulation.recipe.inverseFrequency
-      stages = [emulation.recipe.position, emulation.recipe.angle, emulation.recipe.trig]
+      position = emulation.recipe.position
+      angle = emulation.recipe.angle
+      trig = emulation.recipe.trig
     }
   }
 
@@ -54,7 +58,7 @@ public final class RotaryTable: Sendable {
           positions: (0..<positions.tokens).map(positions.position), threads: threads)
         return RotaryTable(positions: positions, storage: .exact(angles, trigonometry))
       }
-      guard !emulation.recipe.trig.isExact else {
+      guard !emulation.recipe.trig.rounding.isExact else {
         return RotaryTable(
           positions: positions,
           storage: .values(
@@ -97,7 +101,7 @@ extension Emulation {
   fileprivate func rounded(
     _ trigonometry: (cosine: [Double], sine: [Double]), positions: TokenPositions
   ) -> RotaryTable.Storage {
-    let trig = ScalarArithmetic(recipe.trig)
+    let trig = ScalarArithmetic(recipe.trig.rounding)
     let table = recipe.table.isExact ? nil : ScalarArithmetic(recipe.table)
     let factor: Double? = if case .number(let value) = attentionFactor { value } else { nil }
     if table == nil && factor == nil {

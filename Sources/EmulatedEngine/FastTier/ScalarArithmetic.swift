@@ -59,6 +59,20 @@ enum ScalarArithmetic: Sendable {
     }
   }
 
+  @inline(__always) func quotient(
+    _ a: Double, _ b: Double, _ counter: @autoclosure () -> StageCounter, step: Int = 0
+  ) -> Double {
+    switch self {
+    case .binary64: return a / b
+    case .narrow(let first, let rest, let chain):
+      guard let quotient = quotientRoundedToOdd(a, b) else {
+        return chain.round(ExactValue.quotient(a, b), counter(), step: step)
+      }
+      return Self.apply(rest, to: first(quotient))
+    case .plain(let chain): return chain.round(ExactValue.quotient(a, b), counter(), step: step)
+    }
+  }
+
   @inline(__always) func fusedProductSum(
     _ a: Double, _ b: Double, _ c: Double, _ counter: @autoclosure () -> StageCounter, step: Int = 0
   ) -> Double {

@@ -14,6 +14,8 @@ public struct EmulatedScore: Sendable {
     public var input: [StageValue]
     /// As stored after the rotation.
     public var rotated: [StageValue]
+    /// As operands of the dot product: scaled and rounded once more where the recipe does that, else as stored.
+    public var operands: [StageValue]
   }
   /// The query's side.
   public var query: Side
@@ -48,7 +50,7 @@ extension Emulation {
     if let exact = try exactAccumulator(q, k, queryPosition: queryPosition, keyPosition: keyPosition) {
       accumulator = .real(exact)
     } else {
-      accumulator = try dot(q.rotated, k.rotated, pair)
+      accumulator = try dot(q.operands, k.operands, pair)
     }
     let (stored, logit) = try logit(accumulator, pair)
     return EmulatedScore(
@@ -59,7 +61,9 @@ extension Emulation {
     let table = try (0..<embedding.pairCount).map { try tableEntry(position: position, pair: $0) }
     let input = try input(vector, place)
     let turned = try rotation(input, table: table, place)
-    return EmulatedScore.Side(table: table, input: input, rotated: try rotated(turned, place))
+    let stored = try rotated(turned, place)
+    return EmulatedScore.Side(
+      table: table, input: input, rotated: stored, operands: try operands(stored, place))
   }
 
   /// Where nothing is rounded from the trig stage to the sum, the sum is the exact score of the input vectors at this recipe's
@@ -83,6 +87,8 @@ extension Emulation {
 extension Recipe {
   /// Whether nothing is rounded from the trig stage to the sum over channels.
   var isExactFromTrigToDot: Bool {
-    trig.isExact && table.isExact && rotation.rounding.isExact && rotated.isExact && dot.order == .exact
+    trig.rounding.isExact && table.isExact && rotation.rounding.isExact && rotated.isExact
+      && !logit.scaling.scalesOperands && dot.queryOperand.isExact && dot.keyOperand.isExact
+      && dot.order == .exact
   }
 }

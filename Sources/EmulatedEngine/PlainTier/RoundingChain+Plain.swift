@@ -2,6 +2,7 @@
 // the formats of a chain.
 
 import ArbitraryPrecision
+import CMPFR
 import FloatingPointFormats
 
 /// Where an operation stands in a run, for stochastic rounding: no two operations of one run share all of it.
@@ -11,7 +12,8 @@ public struct StageCounter: Sendable {
     /// In the order of data.
     case inverseFrequency = 1, position, angle, cosine, sine, cosineTable, sineTable, queryInput, keyInput,
       queryRotation, keyRotation,
-      rotatedQuery, rotatedKey, dot, storedScore, scaleFactor, logit, probability
+      rotatedQuery, rotatedKey, dot, storedScore, scaleFactor, logit, probability, angleOperand, scaledQuery,
+      scaledKey, queryOperand, keyOperand
   }
 
   private var words: SIMD4<UInt32>
@@ -71,5 +73,39 @@ extension RoundingChain {
       return .number(round(ExactValue.productSum(x, y, z, rounding), counter, step: step))
     }
     return try round(StageValue.sum(StageValue.product(a, b), c, rounding), counter, step: step)
+  }
+
+  /// RN(a/b). With an operand that is NaN, infinite or a zero, IEEE 754's result.
+  func quotient(_ a: StageValue, _ b: StageValue, _ counter: StageCounter, step: Int = 0) throws -> StageValue
+  {
+    if case .number(let x) = a, case .number(let y) = b, !isExact {
+      return .number(round(ExactValue.quotient(x, y), counter, step: step))
+    }
+    guard let x = a.exactReal, let y = b.exactReal, !x.isZero, !y.isZero else {
+      return try round(.number(a.signed() / b.signed()), counter, step: step)
+    }
+    return try round(.real(x * y.reciprocal), counter, step: step)
+  }
+
+  /// RN(tanh a); ±0 stay, ±∞ give ±1.
+  func hyperbolicTangent(_ a: StageValue, _ counter: StageCounter, step: Int = 0) throws -> StageValue {
+    guard case .number(let x) = a, !isExact || !x.isFinite || x == 0 else {
+      return try round(.real(a.exactReal!.hyperbolicTangent), counter, step: step)
+    }
+    if x.isNaN || x == 0 { return try round(a, counter, step: step) }
+    if x.isInfinite { return try round(.number(x < 0 ? -1 : 1), counter, step: step) }
+    let operand = MPFRNumber(x, precision: 53)
+    return .number(
+      round(ExactValue.result { mpfr_tanh($0, operand.pointer, MPFR_RNDZ) }, counter, step: step))
+  }
+}
+
+extension ExactValue {
+  /// The exact quotient of two binary64 numbers as leading bits and a tail. 0/0 and ∞/∞ are NaN, x/0 is an infinity.
+  static func quotient(_ a: Double, _ b: Double) -> ExactValue {
+    guard a.isFinite, b.isFinite, a != 0, b != 0 else { return ExactValue(a / b) }
+    let x = MPFRNumber(a, precision: 53)
+    let y = MPFRNumber(b, precision: 53)
+    return result { mpfr_div($0, x.pointer, y.pointer, MPFR_RNDZ) }
   }
 }

@@ -39,7 +39,7 @@ public enum StageValue: Sendable {
   }
 
   /// A number that has the sign and the kind of the value: itself, or ±1 or 0 for an exact real.
-  private func signed() throws -> Double {
+  func signed() throws -> Double {
     switch self {
     case .number(let x): return x
     case .real(let x):

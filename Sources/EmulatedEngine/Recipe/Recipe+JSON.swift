@@ -1,40 +1,9 @@
-// Reading and writing recipes as JSON. Reading is strict: a stage left out, a key misspelt or a format that cannot be
-// emulated is an error that names its place.
+// Reading recipes from JSON. Reading is strict: a stage left out, a key misspelt or a format that cannot be emulated is an error
+// that names its place.
 
 import FloatingPointFormats
 import Foundation
 import StrictJSON
-
-/// What is wrong with a recipe.
-public enum RecipeError: Error, Equatable, CustomStringConvertible {
-  /// Not JSON, or not an object where one is needed.
-  case malformed(recipe: String, reason: String)
-  /// A stage or field that is missing.
-  case missing(recipe: String, field: String)
-  /// A key that no recipe has.
-  case unknownKey(recipe: String, key: String, suggestion: String?)
-  /// A value that a field cannot take.
-  case invalidValue(recipe: String, field: String, value: String, expected: String)
-  /// A name that no recipe has.
-  case unknownName(String, suggestion: String?)
-
-  /// One sentence with the mend.
-  public var description: String {
-    switch self {
-    case .malformed(let recipe, let reason): "recipe \(recipe): \(reason)"
-    case .missing(let recipe, let field) where ["name", "summary", "source"].contains(field):
-      "recipe \(recipe): '\(field)' is missing; a recipe has a name, a summary of one sentence and a source"
-    case .missing(let recipe, let field):
-      "recipe \(recipe): '\(field)' is missing; every stage must be stated ('exact' where nothing is rounded)"
-    case .unknownKey(let recipe, let key, let suggestion):
-      "recipe \(recipe): unknown key '\(key)'\(didYouMean(suggestion))"
-    case .invalidValue(let recipe, let field, let value, let expected):
-      "recipe \(recipe): '\(field)' is \(value); expected \(expected)"
-    case .unknownName(let name, let suggestion):
-      "unknown recipe '\(name)'\(didYouMean(suggestion)); 'ropedrift recipes' lists them, and a path to a .json file names your own"
-    }
-  }
-}
 
 extension Recipe {
   /// Reads a recipe from JSON.
@@ -44,6 +13,200 @@ extension Recipe {
   ///   - origin: what to call the recipe in errors, its file as a rule.
   /// - Throws: ``RecipeError``.
   public init(json: Data, origin: String) throws {
+    let reader = try RecipeObject(json: json, origin: origin)
+    try reader.allow(["name", "summary", "source"] + RotaryStages.names + AttentionStages.names)
+    self.init(
+      name: try reader.string("name"), summary: try reader.string("summary"),
+      source: try reader.string("source"), rotary: try RotaryStages(reader),
+      attention: try AttentionStages(reader))
+    try check(reader)
+  }
+
+  /// A recipe from its two halves.
+  init(name: String, summary: String, source: String, rotary: RotaryStages, attention: AttentionStages) {
+    self.name = name
+    self.summary = summary
+    self.source = source
+    inverseFrequency = rotary.inverseFrequency
+    position = rotary.position
+    angle = rotary.angle
+    trig = rotary.trig
+    table = rotary.table
+    input = rotary.input
+    rotation = rotary.rotation
+    rotated = rotary.rotated
+    dot = attention.dot
+    logit = attention.logit
+    probability = attention.probability
+  }
+
+  /// What only both halves together can get wrong.
+  func check(_ reader: RecipeObject) throws {
+    guard case .tensorCore = dot.order else { return }
+    func stored(_ operand: RoundingChain, scaled: Bool) -> FloatingPointFormat? {
+      operand.stored ?? (scaled ? logit.scaledOperand.stored : rotated.stored)
+    }
+    let operands = [
+      stored(dot.queryOperand, scaled: logit.scaling.scalesOperands),
+      stored(dot.keyOperand, scaled: logit.scaling == .onQueryAndKey),
+    ]
+    guard operands.allSatisfy({ $0?.isSubset(of: .fp32) == true }) else {
+      throw reader.conflict(
+        "dot", value: dot.order.spelling,
+        expected: "operands stored in a format within fp32: give 'rotated' or the operands a format")
+    }
+  }
+}
+
+/// The stages from frequency to stored rotated vectors.
+struct RotaryStages {
+  static let names = [
+    "inverseFrequency", "position", "angle", "trig", "table", "input", "rotation", "rotated",
+  ]
+
+  let inverseFrequency: Recipe.InverseFrequency
+  let position: RoundingChain
+  let angle: Recipe.Angle
+  let trig: Recipe.Trig
+  let table: RoundingChain
+  let input: RoundingChain
+  let rotation: Recipe.Rotation
+  let rotated: RoundingChain
+
+  init(_ reader: RecipeObject) throws {
+    let frequency = try reader.object("inverseFrequency", keys: ["formula"] + Recipe.roundingKeys)
+    inverseFrequency = Recipe.InverseFrequency(
+      formula: try frequency.name("formula"), rounding: try frequency.chain())
+    position = try reader.stageChain("position")
+    let product = try reader.object("angle", keys: ["algorithm", "operands"] + Recipe.roundingKeys)
+    angle = Recipe.Angle(
+      algorithm: try product.optionalName("algorithm") ?? .product,
+      operands: try product.optionalStageChain("operands"), rounding: try product.chain())
+    if angle.algorithm == .iterated {
+      guard inverseFrequency.formula == .powOfStep else {
+        throw product.conflict(
+          "algorithm", value: "iterated", expected: "the formula powOfStep with it, which makes the step")
+      }
+      guard angle.operands.isExact else {
+        throw product.conflict("operands", value: "a format", expected: "no operands with algorithm iterated")
+      }
+    }
+    let function = try reader.object("trig", keys: ["ulpBound", "ulpSeed"] + Recipe.roundingKeys)
+    var model: Recipe.Trig.UlpModel?
+    if function.values["ulpBound"] != nil || function.values["ulpSeed"] != nil {
+      model = Recipe.Trig.UlpModel(
+        bound: Int(try function.integer("ulpBound", in: 1...1000)),
+        seed: try function.integer("ulpSeed", in: 0...UInt64.max))
+    }
+    trig = Recipe.Trig(ulpModel: model, rounding: try function.chain())
+    if model != nil, trig.rounding.isExact {
+      throw function.conflict(
+        "ulpBound", value: "a number", expected: "a format beside it: exact results have no units")
+    }
+    table = try reader.stageChain("table")
+    input = try reader.stageChain("input")
+    let turn = try reader.object("rotation", keys: ["algorithm"] + Recipe.roundingKeys)
+    rotation = Recipe.Rotation(algorithm: try turn.name("algorithm"), rounding: try turn.chain())
+    rotated = try reader.stageChain("rotated")
+  }
+}
+
+/// The stages from dot product to probability.
+struct AttentionStages {
+  static let names = ["dot", "logit", "probability"]
+
+  let dot: Recipe.Dot
+  let logit: Recipe.Logit
+  let probability: RoundingChain
+
+  init(_ reader: RecipeObject) throws {
+    dot = try Self.dot(
+      reader.object("dot", keys: ["order", "queryOperand", "keyOperand"] + Recipe.roundingKeys))
+    logit = try Self.logit(
+      reader.object(
+        "logit",
+        keys: [
+          "scaling", "storedScore", "scaleFactor", "scaledOperand", "log2e", "exponentFactor", "exponent",
+          "softcap",
+        ] + Recipe.roundingKeys))
+    probability = try reader.stageChain("probability")
+  }
+
+  private static func dot(_ reader: RecipeObject) throws -> Recipe.Dot {
+    let text = try reader.string("order")
+    guard let order = Recipe.Dot.Order(spelling: text) else {
+      throw reader.invalid(
+        "order",
+        expected: "one of " + Recipe.Dot.Order.spellings.joined(separator: ", ")
+          + " (lanes and neighbours are powers of two)"
+          + didYouMean(nearestName(to: text, among: Recipe.Dot.Order.spellings)))
+    }
+    let accumulator = try reader.chain()
+    guard (order == .exact) == accumulator.isExact else {
+      throw reader.conflict(
+        "order", value: "\(order.spelling) with format \(accumulator.summary)",
+        expected: "order 'exact' and format 'exact' together")
+    }
+    if case .tensorCore = order {
+      guard accumulator.formats.count == 1, accumulator.formats[0].precision <= 24,
+        accumulator.rounding == .nearestEven
+      else {
+        throw reader.conflict(
+          "order", value: "\(order.spelling) with format \(accumulator.summary)",
+          expected: "one format of at most 24 bits, and no rounding beside it: the order states its own")
+      }
+    }
+    return Recipe.Dot(
+      order: order, queryOperand: try reader.optionalStageChain("queryOperand"),
+      keyOperand: try reader.optionalStageChain("keyOperand"), rounding: accumulator)
+  }
+
+  private static func logit(_ reader: RecipeObject) throws -> Recipe.Logit {
+    let scaling: Recipe.Logit.Scaling = try reader.optionalName("scaling") ?? .afterScore
+    func only(_ key: String, with isNeeded: Bool, _ chain: () throws -> RoundingChain) throws -> RoundingChain
+    {
+      guard isNeeded || reader.values[key] == nil else {
+        throw reader.conflict(
+          key, value: "given", expected: "nothing with scaling \(scaling.rawValue), which does not use it")
+      }
+      return isNeeded ? try chain() : .exact
+    }
+    var logit = Recipe.Logit(
+      scaling: scaling, storedScore: try reader.chain("storedScore"),
+      scaleFactor: try reader.chain("scaleFactor"),
+      scaledOperand: try only("scaledOperand", with: scaling.scalesOperands) {
+        try reader.stageChain("scaledOperand")
+      },
+      log2e: try only("log2e", with: scaling == .insideExponential) { try reader.chain("log2e") },
+      exponentFactor: try only("exponentFactor", with: scaling == .insideExponential) {
+        try reader.chain("exponentFactor")
+      },
+      exponent: try only("exponent", with: scaling == .insideExponential) {
+        reader.values["exponent"] == nil ? .exact : try reader.chain("exponent")
+      },
+      rounding: try reader.chain())
+    if reader.values["softcap"] != nil {
+      let softcap = try reader.object("softcap", keys: ["algorithm"] + Recipe.roundingKeys)
+      let algorithm: Recipe.Logit.Softcap.Algorithm = try softcap.name("algorithm")
+      if algorithm == .insteadOfScale, scaling != .afterScore, scaling != .insideExponential {
+        throw softcap.conflict(
+          "algorithm", value: algorithm.rawValue, expected: "scaling afterScore or insideExponential with it")
+      }
+      logit.softcap = Recipe.Logit.Softcap(algorithm: algorithm, rounding: try softcap.chain())
+    }
+    return logit
+  }
+}
+
+extension Recipe {
+  static let roundingKeys = ["format", "rounding", "seed"]
+}
+
+extension RecipeObject {
+  /// The outermost object of a file.
+  ///
+  /// - Throws: ``RecipeError``.
+  init(json: Data, origin: String, modelType: FloatingPointFormat? = nil) throws {
     guard String(validating: json, as: UTF8.self) != nil else {
       throw RecipeError.malformed(recipe: origin, reason: "not UTF-8 text; save the recipe as UTF-8")
     }
@@ -53,174 +216,12 @@ extension Recipe {
         throw RecipeError.malformed(
           recipe: origin, reason: "found \(value.kindName); a recipe is a JSON object of stages")
       }
-      try self.init(RecipeObject(recipe: origin, path: "", members))
+      self.init(recipe: origin, path: "", modelType: modelType, members)
     } catch StrictJSON.Fault.syntax(let expected, let offset) {
       throw RecipeError.malformed(
         recipe: origin, reason: "not valid JSON: expected \(expected) at byte \(offset)")
     } catch StrictJSON.Fault.duplicateKey(let key) {
       throw RecipeError.malformed(recipe: origin, reason: "'\(key)' is given twice; keep one of them")
-    }
-  }
-
-  private init(_ reader: RecipeObject) throws {
-    try reader.allow(["name", "summary", "source"] + Self.stageNames)
-    name = try reader.string("name")
-    summary = try reader.string("summary")
-    source = try reader.string("source")
-    let frequency = try reader.object("inverseFrequency", keys: ["formula"] + Self.roundingKeys)
-    inverseFrequency = InverseFrequency(
-      formula: try frequency.name("formula"), rounding: try frequency.chain())
-    position = try reader.stageChain("position")
-    angle = try reader.stageChain("angle")
-    trig = try reader.stageChain("trig")
-    table = try reader.stageChain("table")
-    input = try reader.stageChain("input")
-    let turn = try reader.object("rotation", keys: ["algorithm"] + Self.roundingKeys)
-    rotation = Rotation(algorithm: try turn.name("algorithm"), rounding: try turn.chain())
-    rotated = try reader.stageChain("rotated")
-    let accumulation = try reader.object("dot", keys: ["order"] + Self.roundingKeys)
-    let order: Dot.Order = try accumulation.name("order")
-    let accumulator = try accumulation.chain()
-    guard (order == .exact) == accumulator.isExact else {
-      throw RecipeError.invalidValue(
-        recipe: reader.recipe, field: "dot",
-        value: "order \(order.rawValue) with format \(accumulator.summary)",
-        expected: "order 'exact' and format 'exact' together")
-    }
-    dot = Dot(order: order, rounding: accumulator)
-    let score = try reader.object("logit", keys: ["storedScore", "scaleFactor"] + Self.roundingKeys)
-    logit = Logit(
-      storedScore: try score.chain("storedScore"), scaleFactor: try score.chain("scaleFactor"),
-      rounding: try score.chain())
-    probability = try reader.stageChain("probability")
-  }
-
-  static let roundingKeys = ["format", "rounding", "seed"]
-  static let stageNames = [
-    "inverseFrequency", "position", "angle", "trig", "table", "input", "rotation", "rotated", "dot", "logit",
-    "probability",
-  ]
-}
-
-/// One JSON object of a recipe and where it stands.
-private struct RecipeObject {
-  let recipe: String
-  let path: String
-  let values: [String: StrictJSON]
-
-  init(recipe: String, path: String, _ members: [StrictJSON.Member]) {
-    self.recipe = recipe
-    self.path = path
-    // The reader has refused repeated keys.
-    values = Dictionary(members.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
-  }
-
-  private func place(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
-
-  private func invalid(_ key: String, expected: String) -> RecipeError {
-    .invalidValue(
-      recipe: recipe, field: place(key), value: values[key]?.kindName ?? "missing", expected: expected)
-  }
-
-  func allow(_ keys: [String]) throws {
-    for key in values.keys.sorted() where !keys.contains(key) {
-      throw RecipeError.unknownKey(
-        recipe: recipe, key: place(key), suggestion: nearestName(to: key, among: keys))
-    }
-  }
-
-  func string(_ key: String) throws -> String {
-    guard values[key] != nil else { throw RecipeError.missing(recipe: recipe, field: place(key)) }
-    // Names stand in tables and messages, where a control character could do anything to a terminal.
-    guard case .string(let value) = values[key], !value.isEmpty, value.count <= 1000,
-      value.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-    else { throw invalid(key, expected: "a string of 1 to 1000 characters without control characters") }
-    return value
-  }
-
-  func object(_ key: String, keys: [String]) throws -> RecipeObject {
-    guard values[key] != nil else { throw RecipeError.missing(recipe: recipe, field: place(key)) }
-    guard case .object(let members) = values[key] else {
-      throw invalid(key, expected: "an object with a 'format'")
-    }
-    let result = RecipeObject(recipe: recipe, path: place(key), members)
-    try result.allow(keys)
-    return result
-  }
-
-  func name<Name: RawRepresentable & CaseIterable>(_ key: String) throws -> Name
-  where Name.RawValue == String {
-    let text = try string(key)
-    guard let name = Name(rawValue: text) else {
-      let known = Name.allCases.map(\.rawValue)
-      throw invalid(
-        key,
-        expected: "one of " + known.joined(separator: ", ") + didYouMean(nearestName(to: text, among: known)))
-    }
-    return name
-  }
-
-  func stageChain(_ key: String) throws -> RoundingChain {
-    try object(key, keys: Recipe.roundingKeys).chain()
-  }
-
-  /// The chain of a stage: `"format": "bf16"`, or `["fp32", "bf16"]`, or `"exact"`; `rounding` and `seed` beside it.
-  func chain(_ key: String = "format") throws -> RoundingChain {
-    guard let value = values[key] else { throw RecipeError.missing(recipe: recipe, field: place(key)) }
-    let elements: [StrictJSON] = if case .array(let list) = value { list } else { [value] }
-    let names = elements.compactMap { if case .string(let name) = $0 { name } else { nil } }
-    guard names.count == elements.count, (1...8).contains(names.count) else {
-      throw invalid(key, expected: "a format or a list of one to eight formats")
-    }
-    var chain = RoundingChain.exact
-    if names != ["exact"] {
-      chain.formats = try names.map { name in
-        let format: FloatingPointFormat
-        do {
-          format = try FloatingPointFormat(spelling: name)
-        } catch let error as FormatError {
-          throw RecipeError.invalidValue(
-            recipe: recipe, field: place(key), value: "'\(name)'",
-            expected: "a format ('exact' stands alone): \(error)")
-        }
-        guard format.isSubset(of: .fp64), format.precision <= 53 else {
-          throw invalid(key, expected: "formats whose values are all binary64 numbers")
-        }
-        return format
-      }
-    }
-    chain.rounding = try rounding()
-    return chain
-  }
-
-  private func rounding() throws -> Rounding {
-    guard values["rounding"] != nil else {
-      guard values["seed"] == nil else {
-        throw invalid("seed", expected: "no seed without rounding 'stochastic'")
-      }
-      return .nearestEven
-    }
-    let name = try string("rounding")
-    // An integer, or a string of digits where a writer of JSON might not keep 64 bits.
-    let digits: String? =
-      switch values["seed"] {
-      case .number(let text), .string(let text): text
-      default: nil
-      }
-    let seed = digits.flatMap { $0.allSatisfy(\.isNumber) ? UInt64($0) : nil }
-    do {
-      let rounding = try Rounding(spelling: name, seed: seed ?? 0)
-      if case .stochastic = rounding {
-        guard seed != nil else {
-          throw invalid("seed", expected: "an integer from 0 to 2^64 - 1: stochastic rounding is seeded")
-        }
-      } else if values["seed"] != nil {
-        throw invalid("seed", expected: "no seed without rounding 'stochastic'")
-      }
-      return rounding
-    } catch let error as FormatError {
-      throw RecipeError.invalidValue(
-        recipe: recipe, field: place("rounding"), value: "'\(name)'", expected: "\(error)")
     }
   }
 }

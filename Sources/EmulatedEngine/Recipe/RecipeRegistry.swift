@@ -24,14 +24,44 @@ public enum RecipeRegistry {
   /// All named recipes.
   public static let all: [Recipe] = names.map { try! named($0) }
 
-  /// The recipe of a name.
+  /// The short names of composed recipes: a rotary half with the attention half that goes with it, as NAME-TYPE.
+  public static let shortNames: [String] = RecipePart.rotary.flatMap(\.shortNames)
+
+  /// The recipe of a name: a named one, ROTARY/ATTENTION/TYPE, or a short name ROTARY-TYPE.
   ///
-  /// - Throws: ``RecipeError/unknownName(_:suggestion:)``.
+  /// - Throws: ``RecipeError``.
   public static func named(_ name: String) throws -> Recipe {
-    guard let file = files.first(where: { $0.name == name }) else {
-      throw RecipeError.unknownName(name, suggestion: nearestName(to: name, among: names))
+    if let file = files.first(where: { $0.name == name }) {
+      return try Recipe(json: Data(file.bytes), origin: name)
     }
-    return try Recipe(json: Data(file.bytes), origin: name)
+    let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    if parts.count == 3 { return try composed(rotary: parts[0], attention: parts[1], type: parts[2]) }
+    if let part = RecipePart.rotary.first(where: {
+      name.hasPrefix($0.name + "-") && isType(name.dropFirst($0.name.count + 1))
+    }) {
+      var recipe = try composed(
+        rotary: part.name, attention: part.attention!, type: String(name.dropFirst(part.name.count + 1)))
+      recipe.name = name
+      return recipe
+    }
+    if let part = RecipePart.rotary.first(where: { $0.name == name }) {
+      if let refusal = part.refusal { throw RecipeError.refused(part: name, reason: refusal) }
+      throw RecipeError.incomplete(part: name, examples: part.shortNames)
+    }
+    throw RecipeError.unknownName(name, suggestion: nearestName(to: name, among: names + shortNames))
+  }
+
+  private static func isType(_ name: Substring) -> Bool {
+    (try? FloatingPointFormat(spelling: String(name))) != nil
+  }
+
+  /// The recipe of two halves by name; without an attention half, the one that goes with the rotary half.
+  ///
+  /// - Throws: ``RecipeError``.
+  public static func composed(rotary: String, attention: String?, type: String) throws -> Recipe {
+    let rotary = try RecipePart.named(rotary, .rotary)
+    return try Recipe(
+      rotary: rotary, attention: RecipePart.named(attention ?? rotary.attention!, .attention), type: type)
   }
 
   /// The JSON text of a named recipe, as it stands in its file.
@@ -43,7 +73,12 @@ public enum RecipeRegistry {
   ///
   /// - Throws: ``RecipeError``.
   public static func recipe(nameOrPath: String) throws -> Recipe {
-    if names.contains(nameOrPath) { return try named(nameOrPath) }
+    let isComposed = nameOrPath.split(separator: "/").first.map { first in
+      RecipePart.rotary.contains { $0.name == first }
+    }
+    if names.contains(nameOrPath) || isComposed == true && !nameOrPath.hasSuffix(".json") {
+      return try named(nameOrPath)
+    }
     let isFile = FileManager.default.fileExists(atPath: nameOrPath)
     guard isFile || nameOrPath.hasSuffix(".json") else { return try named(nameOrPath) }
     guard let data = FileManager.default.contents(atPath: nameOrPath) else {
@@ -52,7 +87,7 @@ public enum RecipeRegistry {
     }
     let recipe = try Recipe(json: data, origin: nameOrPath)
     // A table that says fp32 must mean the recipe that everybody knows by that name.
-    if names.contains(recipe.name), try recipe != named(recipe.name) {
+    if let known = try? named(recipe.name), recipe != known {
       throw RecipeError.invalidValue(
         recipe: nameOrPath, field: "name", value: "'\(recipe.name)'",
         expected: "a name of your own, because a named recipe of other arithmetic has this one")

@@ -11,14 +11,50 @@ extension Recipe.InverseFrequency {
   /// The stored frequencies of an embedding; exact ones where the stage does not round.
   ///
   /// - Throws: ``ProblemError/scaling(_:)``, ``UndecidedRounding``.
-  public func frequencies(of embedding: RotaryEmbedding) throws -> [StageValue] {
-    guard let first = rounding.formats.first else {
+  package func frequencies(of embedding: RotaryEmbedding) throws -> [StageValue] {
+    guard let arithmetic = roundedArithmetic else {
       return try embedding.exactFrequencies().map(StageValue.real)
     }
-    let arithmetic = RoundedFrequencyArithmetic(
-      formula: formula, element: RoundingChain([first], rounding: rounding.rounding))
+    return try stored(embedding.scaling.rule.frequencies(embedding.frequencyProblem, arithmetic))
+  }
+
+  /// The stored timescales RN(B^e), unscaled; exact ones where the stage does not round.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  func timescales(of embedding: RotaryEmbedding) throws -> [StageValue] {
+    guard let arithmetic = roundedArithmetic else {
+      return (0..<embedding.pairCount).map {
+        .real(ExactReal.power(Rational(embedding.base)!, 2 * $0, over: embedding.rotarySize))
+      }
+    }
+    let base = try arithmetic.host.number(embedding.base)
+    return try stored(
+      (0..<embedding.pairCount).map {
+        try arithmetic.timescale(base: base, pair: $0, size: embedding.rotarySize)
+      })
+  }
+
+  /// The stored step RN(B^RN(−2/r)); the exact one where the stage does not round.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  func step(of embedding: RotaryEmbedding) throws -> StageValue {
+    guard let arithmetic = roundedArithmetic else {
+      return .real(ExactReal.power(Rational(embedding.base)!, -2, over: embedding.rotarySize))
+    }
+    let base = try arithmetic.host.number(embedding.base)
+    return try stored([arithmetic.element.power(base, -2, over: embedding.rotarySize)])[0]
+  }
+
+  private var roundedArithmetic: RoundedFrequencyArithmetic? {
+    rounding.formats.first.map {
+      RoundedFrequencyArithmetic(formula: formula, element: RoundingChain([$0], rounding: rounding.rounding))
+    }
+  }
+
+  /// Numbers in the first format, rounded to the others.
+  private func stored(_ values: [Double]) throws -> [StageValue] {
     let rest = RoundingChain(Array(rounding.formats.dropFirst()), rounding: rounding.rounding)
-    return try embedding.scaling.rule.frequencies(embedding.frequencyProblem, arithmetic).enumerated().map {
+    return try values.enumerated().map {
       try rest.round(.number($1), StageCounter(.inverseFrequency, $0), step: 4)
     }
   }
@@ -56,6 +92,8 @@ struct RoundedFrequencyArithmetic: FrequencyArithmetic {
     let one = 1.0
     switch formula {
     case .powReciprocal: return try elements.quotient(one, timescale(base: base, pair: pair, size: size))
+    case .powInDoubleReciprocal:
+      return try elements.quotient(one, elements.stored(host.power(base, 2 * pair, over: size)))
     case .pow: return try elements.power(base, -2 * pair, over: size)
     case .powOfReciprocal: return try elements.power(elements.quotient(one, base), 2 * pair, over: size)
     case .exp2Log2:
@@ -65,11 +103,16 @@ struct RoundedFrequencyArithmetic: FrequencyArithmetic {
       let step = try elements.quotient(elements.logarithm(base), Double(size / 2))
       return elements.exponential(try elements.product(Double(-pair), step))
     case .powOfStep: return try elements.power(elements.power(base, -2, over: size), pair, over: 1)
+    case .powOfExponentStep:
+      let step = elements.stored(Rational(-2, size))
+      return try elements.power(base, exponent: elements.product(Double(pair), step))
+    case .timescaleDivision:
+      throw ProblemError.scaling("a recipe with timescaleDivision has no frequencies, only timescales")
     }
   }
 
   func timescale(base: Double, pair: Int, size: Int) throws -> Double {
-    guard formula == .powReciprocal else {
+    guard formula == .powReciprocal || formula == .timescaleDivision else {
       throw ProblemError.scaling(
         "this scaling is defined over base^(2i/r), which a recipe with the frequency formula \(formula.rawValue) never makes; "
           + "choose a recipe with powReciprocal")
@@ -128,6 +171,11 @@ struct RoundedArithmetic: RealArithmetic {
     rounded(a, stored(Rational(numerator, denominator))) {
       mpfr_pow($0, $1, $2, MPFR_RNDZ)
     }
+  }
+
+  /// a^b for a stored exponent.
+  func power(_ a: Double, exponent: Double) -> Double {
+    rounded(a, exponent) { mpfr_pow($0, $1, $2, MPFR_RNDZ) }
   }
 
   var pi: Double {

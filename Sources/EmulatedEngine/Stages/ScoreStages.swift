@@ -1,7 +1,9 @@
-// Dot and logit: everything that is done to one pair of rotated vectors.
+// The logit stage: score, scale, softcap.
 
 import ArbitraryPrecision
+import CMPFR
 import FloatingPointFormats
+import RotaryAttention
 
 /// Which pair a score belongs to.
 public struct ScorePlace: Sendable {
@@ -20,73 +22,105 @@ public struct ScorePlace: Sendable {
   }
 
   func counter(_ stage: StageCounter.Stage) -> StageCounter { StageCounter(stage, query, key, head) }
+
+  /// The same query and head with another key.
+  func with(key: Int) -> ScorePlace {
+    var place = self
+    place.key = key
+    return place
+  }
 }
 
 extension Emulation {
-  /// The accumulated score of two stored rotated vectors, all d channels in stored order.
-  public func dot(_ query: [StageValue], _ key: [StageValue], _ place: ScorePlace) throws -> StageValue {
-    let chain = recipe.dot.rounding
-    let counter = place.counter(.dot)
-    switch recipe.dot.order {
-    case .sequential:
-      var accumulator = StageValue.number(0)
-      for channel in query.indices {
-        let product = try chain.product(query[channel], key[channel], counter, step: 2 * channel)
-        accumulator = try chain.sum(accumulator, product, counter, step: 2 * channel + 1)
-      }
-      return accumulator
-    case .sequentialFused:
-      var accumulator = StageValue.number(0)
-      for channel in query.indices {
-        accumulator = try chain.fusedProductSum(
-          query[channel], key[channel], accumulator, counter, step: 2 * channel + 1)
-      }
-      return accumulator
-    case .pairwise:
-      var level = try query.indices.map {
-        try chain.product(query[$0], key[$0], counter, step: 2 * $0)
-      }
-      var step = 1
-      while level.count > 1 {
-        var next: [StageValue] = []
-        for index in stride(from: 0, to: level.count - 1, by: 2) {
-          next.append(try chain.sum(level[index], level[index + 1], counter, step: step))
-          step += 2
-        }
-        if !level.count.isMultiple(of: 2) { next.append(level[level.count - 1]) }
-        level = next
-      }
-      return level[0]
-    case .exact:
-      return try exactDot(query, key)
-    }
-  }
-
-  /// Σ q_c k_c without rounding: an integer sum where all operands are numbers, else an expression. NaN and infinities as IEEE 754
-  /// adds them; an exact zero is +0.
-  private func exactDot(_ query: [StageValue], _ key: [StageValue]) throws -> StageValue {
-    var sum = DyadicAccumulator()
-    var others: [ExactReal] = []
-    var special: Double?
-    for (q, k) in zip(query, key) {
-      if case .number(let x) = q, case .number(let y) = k, x.isFinite, y.isFinite {
-        sum.addProduct(x, y)
-      } else if let x = q.exactReal, let y = k.exactReal {
-        others.append(x * y)
-      } else if case .number(let product) = try StageValue.product(q, k) {
-        special = (special ?? 0) + product
-      }
-    }
-    if let special { return .number(special) }
-    let total = ExactReal.sum(others + [ExactReal(sum.rational)])
-    return total.isZero ? .number(0) : .real(total)
-  }
-
-  /// S = RN(acc), then RN(S·c).
+  /// S = RN(acc), then the scaled and capped logit, see ``Recipe/Logit``.
+  ///
+  /// - Throws: ``UndecidedRounding``.
   public func logit(
     _ accumulator: StageValue, _ place: ScorePlace
   ) throws -> (storedScore: StageValue, logit: StageValue) {
-    let score = try recipe.logit.storedScore.round(accumulator, place.counter(.storedScore))
-    return (score, try recipe.logit.rounding.product(score, scaleFactor, place.counter(.logit)))
+    let stage = recipe.logit
+    let counter = place.counter(.logit)
+    let score = try stage.storedScore.round(accumulator, place.counter(.storedScore))
+    guard let cap = softcap, let softcap = stage.softcap else {
+      return (score, try scaled(score, factor: scaleFactor, counter))
+    }
+    switch softcap.algorithm {
+    case .afterScale:
+      let x = try scaled(score, factor: scaleFactor, counter)
+      if softcap.rounding.isExact, let exact = x.exactReal, !exact.isZero,
+        let value = cap.stored.exactReal?.rational
+      {
+        return (score, .real(exact.softcapped(value)))
+      }
+      let ratio = try softcap.rounding.quotient(x, cap.stored, counter, step: 8)
+      let bounded = try softcap.rounding.hyperbolicTangent(ratio, counter, step: 9)
+      return (score, try softcap.rounding.product(bounded, cap.stored, counter, step: 10))
+    case .insteadOfScale:
+      let x = try softcap.rounding.product(score, cap.scaleOverCap, counter, step: 8)
+      let bounded = try softcap.rounding.hyperbolicTangent(x, counter, step: 9)
+      return (score, try scaled(bounded, factor: cap.factor, counter))
+    }
+  }
+
+  /// What the scaling makes of a stored score with a stored factor.
+  private func scaled(_ score: StageValue, factor: StageValue, _ counter: StageCounter) throws -> StageValue {
+    let stage = recipe.logit
+    switch stage.scaling {
+    case .afterScore: return try stage.rounding.product(score, factor, counter)
+    case .divideScore: return try stage.rounding.quotient(score, factor, counter)
+    case .onQuery, .onQueryAndKey: return try stage.rounding.round(score, counter)
+    case .insideExponential:
+      let exponent = try stage.exponent.product(score, factor, counter, step: 7)
+      return try stage.rounding.round(StageValue.product(exponent, .real(Self.naturalLogarithmOf2)), counter)
+    }
+  }
+
+  static let naturalLogarithmOf2 = ExactReal(Rational(2)).logarithm
+}
+
+/// A softcap as a recipe stores it.
+struct StoredSoftcap: Sendable {
+  /// The cap, by `scaleFactor`.
+  let stored: StageValue
+  /// scale/cap, by `scaleFactor`.
+  let scaleOverCap: StageValue
+  /// What stands where the scale stood.
+  let factor: StageValue
+}
+
+extension Recipe.Logit {
+  /// c: the stored scale, its reciprocal or its root, or with log₂ e the factor inside the exponential.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  func storedFactor(_ scale: ExactReal) throws -> StageValue {
+    let counter = StageCounter(.scaleFactor)
+    switch scaling {
+    case .afterScore, .onQuery: return try scaleFactor.round(.real(scale), counter)
+    case .divideScore: return try scaleFactor.round(.real(scale.reciprocal), counter)
+    case .onQueryAndKey: return try scaleFactor.round(.real(scale.squareRoot), counter)
+    case .insideExponential:
+      let stored = try scaleFactor.round(.real(scale), counter)
+      let constant = try log2e.round(
+        .real(Emulation.naturalLogarithmOf2.reciprocal), StageCounter(.scaleFactor, 1))
+      return try exponentFactor.product(stored, constant, StageCounter(.scaleFactor, 2))
+    }
+  }
+
+  /// The stored softcap under ``softcap``; nil where the problem has none.
+  ///
+  /// - Throws: ``ProblemError/softcap(_:)`` where the recipe has none; ``UndecidedRounding``.
+  func stored(softcap cap: NumberLiteral?, scale: ExactReal, recipe: String) throws -> StoredSoftcap? {
+    guard let cap else { return nil }
+    guard softcap != nil else {
+      throw ProblemError.softcap(
+        "the recipe \(recipe) does not say how a softcap is computed; choose one that does, or add logit.softcap to your own"
+      )
+    }
+    guard let value = Rational(cap) else { throw ProblemError.softcap("\(cap.text) is not a finite number") }
+    let exact = ExactReal(value)
+    return StoredSoftcap(
+      stored: try scaleFactor.round(.real(exact), StageCounter(.scaleFactor, 3)),
+      scaleOverCap: try scaleFactor.round(.real(scale * exact.reciprocal), StageCounter(.scaleFactor, 4)),
+      factor: try storedFactor(exact))
   }
 }

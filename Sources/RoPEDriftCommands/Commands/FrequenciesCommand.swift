@@ -147,7 +147,7 @@ private struct FrequencyColumn {
   init(_ recipe: Recipe, _ embedding: RotaryEmbedding, _ exact: [ExactReal], digits: Int) throws {
     name = recipe.name
     let chain = recipe.inverseFrequency.rounding
-    let stored = try recipe.inverseFrequency.frequencies(of: embedding)
+    let stored = try recipe.frequencies(of: embedding)
     values = try stored.map { try StoredValue($0, format: chain.stored, digits: digits) }
     errors = try zip(stored, exact).map { try Self.error($0, $1, chain.stored) }
   }

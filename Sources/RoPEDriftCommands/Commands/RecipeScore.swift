@@ -17,7 +17,8 @@ struct RecipeScore {
     self.pair = pair
     self.digits = digits
     emulation = try Emulation(
-      recipe: recipe, embedding: problem.embedding(headSize: pair.headSize), scale: problem.scale)
+      recipe: recipe, embedding: problem.embedding(headSize: pair.headSize), scale: problem.scale,
+      softcap: problem.softcap)
     score = try pair.emulatedScore(emulation)
     exact = pair.exactScore(try problem.reference(headSize: pair.headSize, storedFrequenciesOf: recipe))
   }
@@ -33,12 +34,14 @@ struct RecipeScore {
     try stored(emulation.frequencies[index], recipe.inverseFrequency.rounding)
   }
 
-  private func angle(_ entry: TableEntry) throws -> StoredValue { try stored(entry.angle, recipe.angle) }
+  private func angle(_ entry: TableEntry) throws -> StoredValue {
+    try stored(entry.angle, recipe.angle.rounding)
+  }
 
-  private func trig(_ value: StageValue) throws -> StoredValue { try stored(value, recipe.trig) }
+  private func trig(_ value: StageValue) throws -> StoredValue { try stored(value, recipe.trig.rounding) }
 
   private func table(_ value: StageValue) throws -> StoredValue {
-    try stored(value, recipe.table, recipe.trig)
+    try stored(value, recipe.table, recipe.trig.rounding)
   }
 
   private func input(_ side: EmulatedScore.Side, _ channel: Int) throws -> StoredValue {
@@ -48,6 +51,15 @@ struct RecipeScore {
   private func rotated(_ side: EmulatedScore.Side, _ channel: Int) throws -> StoredValue {
     let earlier = channel < emulation.embedding.rotarySize ? recipe.rotation.rounding : recipe.input
     return try stored(side.rotated[channel], recipe.rotated, earlier)
+  }
+
+  /// A channel as the dot product takes it, where the recipe rounds or scales it once more; else nil.
+  private func operand(_ side: EmulatedScore.Side, _ channel: Int, isQuery: Bool) throws -> StoredValue? {
+    let isScaled =
+      recipe.logit.scaling == .onQueryAndKey || recipe.logit.scaling == .onQuery && isQuery
+    let chain = isQuery ? recipe.dot.queryOperand : recipe.dot.keyOperand
+    guard isScaled || !chain.isExact else { return nil }
+    return try stored(side.operands[channel], chain, isScaled ? recipe.logit.scaledOperand : .exact)
   }
 
   private func scalars() throws -> [(name: String, value: StoredValue)] {
@@ -120,12 +132,17 @@ struct RecipeScore {
       })
     object["channels"] = .array(
       try (0..<pair.headSize).map { channel in
-        .object([
+        var object: JSONObject = [
           "channel": .integer(channel), "query_input": try input(score.query, channel).json,
           "query_rotated": try rotated(score.query, channel).json,
-          "key_input": try input(score.key, channel).json,
-          "key_rotated": try rotated(score.key, channel).json,
-        ])
+        ]
+        let query = try operand(score.query, channel, isQuery: true)
+        if let query { object["query_operand"] = query.json }
+        object["key_input"] = try input(score.key, channel).json
+        object["key_rotated"] = try rotated(score.key, channel).json
+        let key = try operand(score.key, channel, isQuery: false)
+        if let key { object["key_operand"] = key.json }
+        return .object(object)
       })
     for (name, value) in try scalars() where name != "scale factor" {
       object[name.replacing(" ", with: "_")] = value.json
@@ -176,12 +193,28 @@ struct RecipeScore {
           + (try rotated(score.key, channel).cells))
     }
     text += vectors.text + Self.rest(pair.headSize - shownChannels, "channels") + "\n"
+    text += try operandText(shownChannels)
     var results = AlignedTextTable(header: ["result", "value", "bits", "format"])
     for (name, value) in try scalars() {
       results.append([.string(name)] + value.cells + [.string(value.format?.spelling ?? "exact")])
     }
     text += results.text
     return text + (try errorLine(frequencies: frequencies))
+  }
+
+  /// The operands of the dot product, where they are not the stored rotated vectors.
+  private func operandText(_ shown: Int) throws -> String {
+    var table = AlignedTextTable(header: ["channel", "query operand", "bits", "key operand", "bits"])
+    var isNeeded = false
+    for channel in 0..<shown {
+      let query = try operand(score.query, channel, isQuery: true)
+      let key = try operand(score.key, channel, isQuery: false)
+      isNeeded = isNeeded || query != nil || key != nil
+      table.append(
+        [.integer(channel)] + (try query ?? rotated(score.query, channel)).cells
+          + (try key ?? rotated(score.key, channel)).cells)
+    }
+    return isNeeded ? "operands of the dot product\n\(table.text)\n" : ""
   }
 
   private func errorLine(frequencies: String) throws -> String {

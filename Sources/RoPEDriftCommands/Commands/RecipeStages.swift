@@ -6,12 +6,18 @@ extension Recipe {
   /// What each stage does, in the order in which data passes them.
   var stagesInWords: [(stage: String, words: String)] {
     chains.map { stage, chain in
-      switch stage {
-      case "inverseFrequency": (stage, "\(chain.summary); \(inverseFrequency.formula.rawValue)")
-      case "rotation": (stage, "\(chain.summary); \(rotation.algorithm.rawValue)")
-      case "dot": (stage, dot.order == .exact ? "exact" : "\(chain.summary); \(dot.order.rawValue)")
-      default: (stage, chain.summary)
-      }
+      let algorithm: String? =
+        switch stage {
+        case "inverseFrequency": inverseFrequency.formula.rawValue
+        case "angle" where angle.algorithm != .product: angle.algorithm.rawValue
+        case "trig": trig.ulpModel.map { "modelled within \($0.bound) ulp, seed \($0.seed)" }
+        case "rotation": rotation.algorithm.rawValue
+        case "dot" where dot.order != .exact: dot.order.spelling
+        case "logit" where logit.scaling != .afterScore: logit.scaling.rawValue
+        case "logit.softcap": logit.softcap?.algorithm.rawValue
+        default: nil
+        }
+      return (stage, algorithm.map { "\(chain.summary); \($0)" } ?? chain.summary)
     }
   }
 }

@@ -79,7 +79,7 @@ struct ReportCommand: ParsableCommand {
     do {
       return try DriftExperiment(
         input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
-        scale: resolved.scale,
+        scale: resolved.scale, softcap: resolved.softcap,
         recipes: recipes, layers: layers.map(\.index), heads: heads, comparisons: comparisons, sweep: sweep,
         lengths: lengths, usesStoredFrequencies: resolved.usesStoredFrequencies)
     } catch let error as ExperimentError {
@@ -96,7 +96,7 @@ struct ReportCommand: ParsableCommand {
         words += [value.hasPrefix("-") ? "\(flag)=\(value)" : flag] + (value.hasPrefix("-") ? [] : [value])
       }
     }
-    for name in recipes.names { add("--recipe", name) }
+    for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }
     for pair in shifts.shifts { add("--shifts", pair) }
     add("--sweep", shifts.sweep)
     add("--against-shift", shifts.againstShift)
@@ -111,6 +111,7 @@ struct ReportCommand: ParsableCommand {
     add("--scaling", problem.frequencies.scaling)
     add("--layout", problem.layout)
     add("--scale", problem.scale?.text)
+    add("--softcap", problem.softcap?.text)
     if problem.storedFrequencies { words.append("--stored-frequencies") }
     return words
   }

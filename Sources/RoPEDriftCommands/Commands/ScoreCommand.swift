@@ -50,7 +50,8 @@ struct ScoreCommand: ParsableCommand {
       exact = pair.exactScore(
         try problem.reference(headSize: pair.headSize, storedFrequenciesOf: exactRecipe))
     } else {
-      exact = try pair.exactScore(ReferenceProblem(embedding: embedding, scale: problem.scale))
+      exact = try pair.exactScore(
+        ReferenceProblem(embedding: embedding, scale: problem.scale, softcap: problem.softcap))
     }
     let frequencies = exactRecipe == nil ? "real" : "stored (fp32)"
     let value = try exact?.decimal(digits: digits) ?? "NaN"
@@ -64,6 +65,7 @@ struct ScoreCommand: ParsableCommand {
         "head_size": .integer(pair.headSize), "rotary_size": .integer(embedding.rotarySize),
         "layout": .string(problem.layout.rawValue), "base": .string(problem.base.text),
         "scale": .string(problem.scaleInWords),
+        "softcap": .string(problem.softcap?.text ?? "none"),
       ]
       object["exact"] = .object([
         "frequencies": .string(frequencies), "digits": .integer(digits), "value": .string(value),

@@ -145,18 +145,12 @@ struct ChosenModel: Sendable {
     }
   }
 
-  /// Refuses what the engines do not compute yet. The one place to open when they do: pass ``ResolvedProblem/softcap`` and
+  /// Refuses what the engines do not compute yet. The one place to open when they do: pass
   /// ``ResolvedProblem/window`` on to them, and drop the check here.
   ///
   /// - Parameter longestRow: the most keys that a query sees in what is computed.
   /// - Throws: ``CommandFailure`` (wrong usage).
   func refuseWhatIsNotComputed(longestRow: Int) throws {
-    if let softcap = model.softcap {
-      throw CommandFailure(
-        .wrongUsage,
-        "model \(name) caps logits (softcap \(softcap)), which is not computed yet; without the cap, say the problem with --base, --layout and --scale instead of --model"
-      )
-    }
     if let window = layer.window, longestRow > window {
       throw CommandFailure(
         .wrongUsage,

@@ -61,7 +61,7 @@ public struct FrequencyOptions: ParsableArguments {
   }
 }
 
-/// The options that state a problem: ``FrequencyOptions``, `--layout`, `--scale`, `--stored-frequencies`.
+/// The options that state a problem: ``FrequencyOptions``, `--layout`, `--scale`, `--softcap`, `--stored-frequencies`.
 public struct ProblemOptions: ParsableArguments {
   /// Base, rotary size, scaling.
   @OptionGroup public var frequencies: FrequencyOptions
@@ -77,6 +77,13 @@ public struct ProblemOptions: ParsableArguments {
     help: ArgumentHelp("What multiplies q·k; 1/sqrt(head size) if left out.", valueName: "s"),
     transform: NumberLiteral.init)
   public var scale: NumberLiteral?
+  /// The cap of the logits; nil for the model's, or none.
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Cap of the logits, c·tanh(x/c); the model's if left out, none without a model.", valueName: "c"),
+    transform: NumberLiteral.init)
+  public var softcap: NumberLiteral?
   /// Whether the reference takes a recipe's rounded frequencies as exact reals.
   @Flag(
     help:
@@ -117,6 +124,14 @@ public struct ProblemOptions: ParsableArguments {
       guard let scale = model.model.scale else { throw model.missing(.scale) }
       resolved.scale = scale
     }
+    if let softcap {
+      guard let value = Rational(softcap), value.sign > 0 else {
+        throw CommandFailure(
+          .wrongUsage,
+          "softcap '\(softcap.text)' is not a finite number above zero; leave --softcap out for none")
+      }
+      resolved.softcap = softcap
+    }
     resolved.usesStoredFrequencies = storedFrequencies
     return resolved
   }
@@ -142,8 +157,8 @@ public struct ResolvedProblem: Sendable {
   let scaling: Sourced<RotaryScaling>
   /// Whether the reference takes a recipe's stored frequencies as exact reals.
   public internal(set) var usesStoredFrequencies: Bool
-  /// cap of the model where logits are cap·tanh(x/cap); nil for none. A problem with one is refused so far.
-  public let softcap: NumberLiteral?
+  /// The cap where logits are cap·tanh(x/cap); nil for none.
+  public internal(set) var softcap: NumberLiteral?
   /// W of the model where query i sees only keys j > i − W; nil where it sees all of them up to itself.
   public let window: Int?
   /// What the input is called in messages.
@@ -169,8 +184,10 @@ public struct ResolvedProblem: Sendable {
   /// - Throws: ``CommandFailure``, ``UndecidedRounding``.
   public func reference(headSize: Int, storedFrequenciesOf recipe: Recipe) throws -> ReferenceProblem {
     let embedding = try embedding(headSize: headSize)
-    guard usesStoredFrequencies else { return try ReferenceProblem(embedding: embedding, scale: scale) }
-    let units = try recipe.inverseFrequency.frequencies(of: embedding).enumerated().map { pair, frequency in
+    guard usesStoredFrequencies else {
+      return try ReferenceProblem(embedding: embedding, scale: scale, softcap: softcap)
+    }
+    let units = try recipe.frequencies(of: embedding).enumerated().map { pair, frequency in
       guard let exact = frequency.exactReal else {
         throw CommandFailure(
           .failed,
@@ -180,7 +197,7 @@ public struct ResolvedProblem: Sendable {
       return exact
     }
     let angles = ExactAngles(units: units) { position, _ in Rational(position) }
-    return try ReferenceProblem(embedding: embedding, scale: scale, angles: angles)
+    return try ReferenceProblem(embedding: embedding, scale: scale, softcap: softcap, angles: angles)
   }
 
   /// The scale in words: `1/sqrt(head size)` or what was typed.

@@ -26,7 +26,8 @@ public struct LinearScaling: ScalingRule {
   public static let name = "linear"
   /// The keys and what they mean.
   public static let keys = [(key: "factor", meaning: "What every frequency is divided by.")]
-  let factor: NumberLiteral
+  /// What every frequency is divided by.
+  public let factor: NumberLiteral
 
   /// Reads the parameters.
   public init(_ parameters: inout ScalingParameters) throws { factor = try parameters.positive("factor") }
