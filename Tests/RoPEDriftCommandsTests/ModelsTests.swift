@@ -271,13 +271,22 @@ private func llama(_ more: String = "") -> [UInt8] {
     #expect(try json(score(model: gemma(63), "--scale", "0.126", "--json"))["scale"] as? String == "0.126")
   }
 
-  @Test func softcapsAreRefusedUntilTheyAreComputed() {
-    let result = ropedrift(
-      ["score", "synthetic:normal,heads=16,kv_heads=8,head_dim=256,tokens=4,layers=1"] + pair
-        + ["--model", "gemma-2-9b", "--layer-type", "sliding"])
-    #expect(
-      result.exit == .wrongUsage
-        && result.talk.contains("caps logits (softcap 50), which is not computed yet"))
+  /// Gemma 2 caps logits at 50: 50·tanh(x/50), x the score without the cap.
+  @Test func softcapsComeFromTheModel() throws {
+    let command =
+      ["score", "synthetic:normal,heads=16,kv_heads=8,head_dim=256,tokens=4,layers=1", "--json"] + pair
+    func exact(_ flags: [String]) throws -> Double {
+      let object = try json(ropedrift(command + flags))
+      let exact = try #require(object["exact"] as? [String: Any])
+      return try #require(Double(exact["value"] as! String))
+    }
+    let model = ["--model", "gemma-2-9b", "--layer-type", "sliding"]
+    let capped = try exact(model)
+    let plain = try exact([])
+    #expect(abs(capped - 50 * tanh(plain / 50)) < 1e-12 && capped != plain)
+    #expect(try capped == exact(["--softcap", "50"]))
+    let typed = try exact(model + ["--softcap", "2"])
+    #expect(abs(typed - 2 * tanh(plain / 2)) < 1e-12)
   }
 
   @Test func windowsAreRefusedWhereTheyMatter() throws {

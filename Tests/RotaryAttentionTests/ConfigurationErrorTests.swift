@@ -132,6 +132,12 @@ import Testing
       "M-RoPE (mrope_section)"
     ),
     (#""use_mrope": true"#, "M-RoPE (mrope_section)"),
+    (#""alibi": true"#, "alibi is true: no rotary embedding"),
+    (#""position_embedding_type": "absolute""#, "position_embedding_type is 'absolute': no rotary embedding"),
+    (
+      #""rope_theta": 1e6, "text_config": {"model_type": "llama"}"#,
+      "rope_theta stands beside text_config, not in it"
+    ),
     (
       #""layer_types": ["full_attention"], "rope_parameters": {"full_attention": null, "other": {"rope_theta": 1}}"#,
       "unknown key 'rope_parameters.other'"
@@ -178,5 +184,53 @@ import Testing
     let text = #"{"model_type": "llama", "hidden_size": 66, "num_attention_heads": 4}"#
     #expect(
       message(text: text).contains("hidden_size 66 is no multiple of 4 heads and head_dim is not there"))
+  }
+
+  /// Every value of a configuration, replaced by values of the wrong kind and size: a typed error or a model, never a trap. All
+  /// configurations with ROPEDRIFT_EXHAUSTIVE.
+  @Test func wrongValuesAreTypedErrorsOrModels() throws {
+    let odd: [Any] = [
+      NSNull(), true, 0, -1, 2_000_000_000, 3.5, 1e300, "x", "", [] as [Any], ["full_attention"], [1],
+      [:] as [String: Any], ["rope_theta": 5], ["full_attention": ["factor": 2]],
+    ]
+    let folder = URL(fileURLWithPath: configurationPath("x")).deletingLastPathComponent()
+    var tried = 0
+    var models = 0
+    let isExhaustive = ProcessInfo.processInfo.environment["ROPEDRIFT_EXHAUSTIVE"] == "1"
+    let files =
+      try isExhaustive
+      ? FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+      : ["phi-3-su.json", "qwen2-sliding.json"]
+    for file in files {
+      let data = try Data(contentsOf: folder.appendingPathComponent(file))
+      let root = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+      for key in root.keys.sorted() {
+        for value in odd {
+          var changed = root
+          changed[key] = value
+          var all = [changed]
+          if let inner = root[key] as? [String: Any] {
+            for innerKey in inner.keys.sorted() {
+              var changedInner = inner
+              changedInner[innerKey] = value
+              changed[key] = changedInner
+              all.append(changed)
+            }
+          }
+          for variant in all {
+            let json = try JSONSerialization.data(withJSONObject: variant)
+            do {
+              _ = summary(try AttentionModel(configuration: json, file: file))
+              models += 1
+            } catch is ModelError {
+            } catch {
+              Issue.record("\(file), \(key) = \(value): \(error)")
+            }
+            tried += 1
+          }
+        }
+      }
+    }
+    #expect(tried > 200 && models > 50 && models < tried, "\(models) of \(tried)")
   }
 }

@@ -103,7 +103,7 @@ extension AttentionModel {
     lines += open.map { ("open: \($0.name.rawValue)", "\($0.reason); say it with \($0.name.flag)") }
     lines += cautions.map { ("caution", $0) }
     lines += remarks.map { ("remark", $0) }
-    var table = AlignedTextTable(header: ["model", name])
+    var table = AlignedTextTable(header: ["model", AlignedTextTable.visible(name)])
     for (name, value) in lines { table.append([.string(name), .string(value)]) }
     return table.text
   }

@@ -53,6 +53,21 @@ struct ConfigurationReader {
     if try fields.boolean("use_mrope") == true || fields.value("mrope_section") != nil {
       throw unsupported(Self.multimodalRotation)
     }
+    for key in ["rope_theta", "rope_scaling", "rope_parameters"]
+    where isNested && root.value(key) != nil && fields.value(key) == nil {
+      throw contradiction(
+        "\(key) stands beside text_config, not in it, where the text model has its keys; move it or remove it"
+      )
+    }
+    if try fields.boolean("alibi") == true { throw unsupported("alibi is true: no rotary embedding") }
+    if let kind = try fields.text("position_embedding_type"), !["rope", "rotary"].contains(kind) {
+      throw unsupported("position_embedding_type is '\(kind)': no rotary embedding")
+    }
+    if try fields.boolean("use_bidirectional_attention") == true {
+      caution(
+        "use_bidirectional_attention is true: queries see later keys too, which the causal mask here leaves out"
+      )
+    }
     if let modelType, family == nil {
       caution(
         "model type '\(modelType)' is not known: channels are taken to rotate as the file's keys say, the scale to be 1/sqrt(head size); check both, and say the pairing with --layout"

@@ -18,12 +18,12 @@ extension ConfigurationReader {
     }
     switch family?.window {
     case .byLayerType(let period):
-      guard let layers = try integer("num_hidden_layers") else { return [] }
+      guard let layers = try layerCount() else { return [] }
       let every = try period == 6 ? integer("sliding_window_pattern") ?? period : period
       return (1...layers).map { $0.isMultiple(of: every) ? Self.full : Self.sliding }
     case .switched(fromMaxWindowLayers: true):
       guard try fields.boolean("use_sliding_window") == true else { return [] }
-      guard let layers = try integer("num_hidden_layers"), fields.value("sliding_window") != nil,
+      guard let layers = try layerCount(), fields.value("sliding_window") != nil,
         let first = try wholeNumber("max_window_layers")
       else {
         throw contradiction(
@@ -33,6 +33,14 @@ extension ConfigurationReader {
       return (0..<layers).map { $0 < first ? Self.full : Self.sliding }
     default: return []
     }
+  }
+
+  /// How many layers there are: fewer than would fill memory.
+  private mutating func layerCount() throws -> Int? {
+    let place = try lookUp("num_hidden_layers")
+    guard let count = try place.fields.integer(place.key) else { return nil }
+    guard count <= 100_000 else { throw place.fields.invalid(place.key, expected: "at most 100000 layers") }
+    return count
   }
 
   /// A whole number that may be 0.
