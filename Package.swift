@@ -91,10 +91,15 @@ let package = Package(
       name: "ArbitraryPrecisionTests",
       dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "TestSupport"]),
 
+    // Inner loops in C: function attributes, no flags, chosen at run time.
+    .target(name: "RoundingKernels"),
+
     // The certified reference.
     .target(
       name: "ReferenceEngine",
-      dependencies: ["ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention"]),
+      dependencies: [
+        "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention", "RoundingKernels",
+      ]),
     .testTarget(
       name: "ReferenceEngineTests",
       dependencies: [

@@ -5,6 +5,7 @@ import ArbitraryPrecision
 import CMPFR
 import FloatingPointFormats
 import RotaryAttention
+import RoundingKernels
 
 /// Correctly rounded reference scores of one head: its keys rotated once, its queries row by row.
 ///
@@ -22,6 +23,12 @@ public final class ReferenceHead: Sendable {
   private let rotatedKeys: MPFRArena
   private let keyNorms: [Double]
   private let scaleBound: Double
+  // The fast tier; nil where a softcap leaves it out.
+  private let slicedKeys: SlicedKeys?
+  private let scaleParts: (high: Double, low: Double)
+  private let scaleCeiling: Double
+  private let growth: Double
+  private let path: KernelPath
   private let format: FloatingPointFormat
 
   /// Rotates the keys of one head.
@@ -32,9 +39,11 @@ public final class ReferenceHead: Sendable {
   ///   - keys: (tokens, d) row-major.
   ///   - keyRows: for each key, the row of its position in `trigonometry`.
   ///   - format: what scores are rounded to (nearest even); a subset of binary64.
+  ///   - tier: `simple` leaves the fast tier out: for tests and for benchmarks.
+  ///   - path: which way the fast tier's kernel goes.
   public init(
     problem: ReferenceProblem, trigonometry: ReferenceTrigonometry, keys: [Double], keyRows: [Int],
-    format: FloatingPointFormat = .fp64
+    format: FloatingPointFormat = .fp64, tier: Tier = .fast, path: KernelPath = .ofProcess
   ) {
     precondition(keys.count == keyRows.count * problem.embedding.headSize)
     self.problem = problem
@@ -59,14 +68,32 @@ public final class ReferenceHead: Sendable {
     mpfr_set(scale.pointer, problem.scale.interval(precision: 128).upper, MPFR_RNDU)
     let factor = MPFRNumber(precision: 53)
     mpfr_set(factor.pointer, problem.attentionFactor.interval(precision: 128).upper, MPFR_RNDU)
-    let growth = max(1, mpfr_get_d(factor.pointer, MPFR_RNDU))
+    growth = max(1, mpfr_get_d(factor.pointer, MPFR_RNDU))
+    scaleCeiling = mpfr_get_d(scale.pointer, MPFR_RNDU)
+    scaleParts = problem.scale.interval(precision: 192).leadingTwoNumbers
+    self.path = path
+    let growth = growth
+    slicedKeys =
+      tier == .fast && problem.softcap == nil && scaleCeiling > 0x1p-100 && scaleCeiling < 0x1p100
+        && growth < 0x1p100
+      ? SlicedKeys(rotated: arena, norms: norms.map { $0 * growth * (1 + 0x1p-50) }, channels: size) : nil
     // Three products, each within 2^−53: covered by the slack of the bound.
     scaleBound = mpfr_get_d(scale.pointer, MPFR_RNDU) * growth * growth * Double(size + 12) * 0x1p-127
   }
 
+  /// Which tiers compute scores.
+  public enum Tier: Sendable {
+    /// Binary64 slices first, MPFR where they do not decide.
+    case fast
+    /// MPFR alone.
+    case simple
+  }
+
   /// How many scores each way of deciding took.
   public struct Counts: Sendable, Equatable {
-    /// Decided by the bound above.
+    /// Decided by the fast tier in binary64.
+    public var sliced = 0
+    /// Decided by the bound above, in MPFR.
     public var bounded = 0
     /// Decided by the relative form.
     public var relativeForm = 0
@@ -78,6 +105,7 @@ public final class ReferenceHead: Sendable {
 
     /// Adds other counts.
     public static func += (a: inout Counts, b: Counts) {
+      a.sliced += b.sliced
       a.bounded += b.bounded
       a.relativeForm += b.relativeForm
       a.nonFinite += b.nonFinite
@@ -108,6 +136,7 @@ public final class ReferenceHead: Sendable {
     let sum = MPFRNumber(precision: precision)
     let scale = MPFRNumber(precision: precision)
     mpfr_set(scale.pointer, problem.scale.interval(precision: precision).lower, MPFR_RNDN)
+    let fast = fastScores(rotatedQuery, norm: queryNorm, keys: range)
     let rounded = MPFRNumber(precision: format.precision)
     let cap = MPFRNumber(precision: precision)
     if let softcap = problem.softcap { _ = softcap.write(to: cap.pointer, MPFR_RNDN) }
@@ -116,6 +145,11 @@ public final class ReferenceHead: Sendable {
       else {
         scores[offset] = .nan
         counts.nonFinite += 1
+        continue
+      }
+      if let score = fast?[offset], let result = roundedToFormat(score) {
+        scores[offset] = result
+        counts.sliced += 1
         continue
       }
       let bound = scaleBound * (queryNorm * keyNorms[key])
@@ -144,6 +178,49 @@ public final class ReferenceHead: Sendable {
       counts.relativeForm += 1
     }
     return counts
+  }
+
+  /// Scores in binary64, NaN where the fast tier does not decide; nil where it cannot work on this query.
+  private func fastScores(_ query: MPFRArena, norm: Double, keys range: Range<Int>) -> [Double]? {
+    guard let slicedKeys, norm < 0x1p300, !range.isEmpty else { return nil }
+    let size = problem.embedding.headSize
+    let width = SlicedKeys.width
+    let scratch = MPFRNumber(precision: query.precision)
+    return withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * size) { parts -> [Double]? in
+      let (heads, tails) = (parts.baseAddress!, parts.baseAddress! + size)
+      parts.initialize(repeating: 0)
+      guard
+        slicedKeys.slicing.slice(query.base, heads: heads, tails: tails, stride: 1, scratch: scratch.pointer)
+      else { return nil }
+      let tailNorm = SlicedKeys.norm(tails, channels: size, stride: 1)
+      // Each bound times the scale, raised by more than the rounding of these products.
+      var sliced = ropedrift_sliced_query(
+        head: heads, tail: tails, norm: norm * growth * scaleCeiling * (1 + 0x1p-40),
+        tail_norm: tailNorm * scaleCeiling * (1 + 0x1p-40), scale_high: scaleParts.high,
+        scale_low: scaleParts.low)
+      let first = range.lowerBound / width
+      let blocks = (range.upperBound - 1) / width - first + 1
+      let results = [Double](unsafeUninitializedCapacity: blocks * width) { buffer, count in
+        slicedKeys.scores(
+          &sliced, firstBlock: first, blocks: blocks, allowsVectors: path == .automatic,
+          into: buffer.baseAddress!)
+        count = blocks * width
+      }
+      let skipped = range.lowerBound - first * width
+      return skipped == 0 ? results : Array(results[skipped...])
+    }
+  }
+
+  /// A score that is correctly rounded to binary64, rounded to the format; nil where that does not decide.
+  ///
+  /// The exact score lies nearer to `score` than to any other binary64 number. Where the neighbours of `score` round to one value of
+  /// the format, no boundary of its rounding lies between them, and the exact score rounds as they do.
+  private func roundedToFormat(_ score: Double) -> Double? {
+    if score.isNaN || format == .fp64 { return score.isNaN ? nil : score }
+    let (below, above) = (
+      format.rounded(ExactValue(score.nextDown)), format.rounded(ExactValue(score.nextUp))
+    )
+    return below == above && below != 0 && below.isFinite ? below : nil
   }
 
   private func isFinite(key: Int) -> Bool {

@@ -87,7 +87,7 @@ import Testing
         try head.scores(query: $0, queryRow: 1, keys: 0..<1, into: row)
       }
     }
-    #expect(counts.bounded == 1)
+    #expect(counts.sliced == 1)
     #expect(row[0] == FloatingPointFormat.fp64.rounded(try moved.exactValue()))
   }
 

@@ -92,8 +92,8 @@ public struct RunRecord: Sendable {
   private var reference: JSONValue {
     let counts = results.referenceCounts
     return .object([
-      "scores": .integer(counts.bounded + counts.relativeForm + counts.nonFinite),
-      "decided_by_bound": .integer(counts.bounded),
+      "scores": .integer(counts.sliced + counts.bounded + counts.relativeForm + counts.nonFinite),
+      "decided_in_binary64": .integer(counts.sliced), "decided_by_bound": .integer(counts.bounded),
       "decided_by_relative_form": .integer(counts.relativeForm),
       "not_finite": .integer(counts.nonFinite),
       "logits": "correctly rounded to binary64, nearest even",
