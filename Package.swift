@@ -61,7 +61,8 @@ let package = Package(
     .target(
       name: "DriftAnalysis",
       dependencies: [
-        "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention", "TensorIO",
+        "ArbitraryPrecision", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
+        "TensorIO",
       ],
       // squareRoot() may become a call of sqrt, and nothing here imports the C library.
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
