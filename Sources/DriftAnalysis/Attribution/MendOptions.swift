@@ -9,7 +9,8 @@ extension RoundingChain {
   /// goes beyond it. Nil for an exact chain and one that has nothing wider (fp64).
   public var widened: RoundingChain? {
     guard let stored else { return nil }
-    for wider in [FloatingPointFormat.fp32, .fp64] where stored.isSubset(of: wider) && !wider.isSubset(of: stored) {
+    for wider in [FloatingPointFormat.fp32, .fp64]
+    where stored.isSubset(of: wider) && !wider.isSubset(of: stored) {
       return RoundingChain([wider], rounding: rounding)
     }
     return nil
@@ -64,7 +65,8 @@ public struct MendOptions: Sendable {
     let stages = widenable.filter { !idle.contains($0) }
     guard stages.count <= Self.stageLimit else {
       throw ExperimentError.tooLarge(
-        "recipe \(recipe.name) has \(stages.count) stages that can be widened, more than \(Self.stageLimit); leave some of them exact")
+        "recipe \(recipe.name) has \(stages.count) stages that can be widened, more than \(Self.stageLimit); leave some of them exact"
+      )
     }
     self.stages = stages
     let options = (0..<1 << stages.count).map { set in

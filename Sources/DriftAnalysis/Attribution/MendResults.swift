@@ -59,7 +59,9 @@ public struct MendResults: Sendable {
   /// The options that no other one beats in bytes, operations and figure, ascending by index; of equal ones the first.
   static func frontier(_ mends: [MeasuredMend], _ figure: KeyPath<MeasuredMend, Double?>) -> [Int] {
     let points = mends.enumerated().compactMap { index, mend in
-      mend[keyPath: figure].map { (index: index, bytes: mend.option.bytes, operations: mend.option.operations, figure: $0) }
+      mend[keyPath: figure].map {
+        (index: index, bytes: mend.option.bytes, operations: mend.option.operations, figure: $0)
+      }
     }
     return points.filter { point in
       !points.contains { other in

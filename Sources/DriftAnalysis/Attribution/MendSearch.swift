@@ -109,7 +109,10 @@ private struct SearchRun {
     // Neighbours in the order of stages share tables and rotated vectors.
     let places = search.options.stages
     let order = mends.indices.map { index in
-      (mends[index].option.stages.reduce(0) { $0 | 1 << (places.count - 1 - places.firstIndex(of: $1)!) }, index)
+      (
+        mends[index].option.stages.reduce(0) { $0 | 1 << (places.count - 1 - places.firstIndex(of: $1)!) },
+        index
+      )
     }.sorted { $0 < $1 }.map(\.1)
     for (index, figure) in zip(order, try figures(order, queries: queries)) {
       mends[index].screenedFigure = figure
@@ -127,7 +130,9 @@ private struct SearchRun {
     while start < candidates.count {
       let end = min(start + MendSearch.stride, candidates.count)
       try measure(Array(candidates[start..<end]))
-      if let first = candidates[start..<end].first(where: { budget.admits(mends[$0].figure) }) { return first }
+      if let first = candidates[start..<end].first(where: { budget.admits(mends[$0].figure) }) {
+        return first
+      }
       start = end
     }
     return nil
@@ -141,8 +146,12 @@ private struct SearchRun {
     note("measuring the errors of \(shown.count) mends of \(name)")
     let recipes = shown.map { mends[$0].option.recipe }
     var errors: [ErrorResults] = []
-    for batch in StageAttribution.batches(recipes, keyTokens: try StageAttribution.shape(search.problem).keyTokens) {
-      errors += try search.problem.experiment(batch).run(threads: threads).recipes.map { $0.comparisons[0].error }
+    for batch in StageAttribution.batches(
+      recipes, keyTokens: try StageAttribution.shape(search.problem).keyTokens)
+    {
+      errors += try search.problem.experiment(batch).run(threads: threads).recipes.map {
+        $0.comparisons[0].error
+      }
     }
     for (index, error) in zip(shown, errors) {
       mends[index].evidence = .driftAndError
@@ -165,8 +174,11 @@ private struct SearchRun {
   private func figures(_ indices: [Int], queries: Set<Int>?) throws -> [Double?] {
     let recipes = indices.map { mends[$0].option.recipe }
     var figures: [Double?] = []
-    for batch in StageAttribution.batches(recipes, keyTokens: try StageAttribution.shape(search.problem).keyTokens) {
-      let results = try search.problem.experiment(batch, totalsOnly: true, queries: queries).run(threads: threads)
+    for batch in StageAttribution.batches(
+      recipes, keyTokens: try StageAttribution.shape(search.problem).keyTokens)
+    {
+      let results = try search.problem.experiment(batch, totalsOnly: true, queries: queries).run(
+        threads: threads)
       figures += results.recipes.map { search.metric.worst($0.sweep.map(\.totals)) }
     }
     return figures

@@ -38,10 +38,12 @@ public struct RecipeStage: Sendable, Hashable {
     RecipeStage("angle", \.angle, StageLoad(operationsPerToken: .pairs)),
     RecipeStage("trig", \.trig, StageLoad(operationsPerToken: .rotaryChannels)),
     RecipeStage("table", \.table, StageLoad(valuesPerToken: .rotaryChannels)),
-    RecipeStage("input", \.input, keepsShiftInvariance: true, StageLoad(valuesPerTokenAndLayer: .vectorChannels)),
+    RecipeStage(
+      "input", \.input, keepsShiftInvariance: true, StageLoad(valuesPerTokenAndLayer: .vectorChannels)),
     RecipeStage("rotation", \.rotation.rounding, StageLoad(operationsPerTokenAndLayer: .rotationOperations)),
     RecipeStage(
-      "rotated", \.rotated, StageLoad(valuesPerTokenAndLayer: .keyChannels, operationsPerScore: .headChannels)),
+      "rotated", \.rotated, StageLoad(valuesPerTokenAndLayer: .keyChannels, operationsPerScore: .headChannels)
+    ),
     RecipeStage("dot", \.dot.rounding, StageLoad(operationsPerScore: .dotOperations)),
     RecipeStage(
       "logit.storedScore", \.logit.storedScore, keepsShiftInvariance: true, StageLoad(valuesPerScore: .one)),

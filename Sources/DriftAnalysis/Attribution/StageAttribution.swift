@@ -76,7 +76,8 @@ public struct StageAttribution: Sendable {
     for name in variants.flatMap(\.recipes).map(\.name) where !names.insert(name).inserted {
       throw ExperimentError.repeatedRecipe(name)
     }
-    experiments = try Self.batches(variants.flatMap(\.recipes), keyTokens: Self.shape(problem).keyTokens).map {
+    experiments = try Self.batches(variants.flatMap(\.recipes), keyTokens: Self.shape(problem).keyTokens).map
+    {
       try problem.experiment($0)
     }
   }

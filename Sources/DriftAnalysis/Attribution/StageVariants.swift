@@ -103,7 +103,9 @@ public struct StageVariants: Sendable {
     stages = RecipeStage.rounded(by: recipe)
     guard !stages.isEmpty else { throw AttributionError.roundsNothing(recipe: recipe.name) }
     if carrier == .binary64,
-      let stage = stages.first(where: { stage in recipe[stage].formats.allSatisfy(FloatingPointFormat.fp64.isSubset) })
+      let stage = stages.first(where: { stage in
+        recipe[stage].formats.allSatisfy(FloatingPointFormat.fp64.isSubset)
+      })
     {
       throw AttributionError.roundsToCarrier(recipe: recipe.name, stage: stage.name)
     }
@@ -119,7 +121,8 @@ public struct StageVariants: Sendable {
     var result = recipe
     for (index, stage) in stages.enumerated() where !kept.contains(index) { result[stage] = carrier.chain }
     guard kept.count < stages.count else { return result }
-    result.name += "/" + (kept.isEmpty ? "floor" : kept.sorted().map { stages[$0].name }.joined(separator: "+"))
+    result.name +=
+      "/" + (kept.isEmpty ? "floor" : kept.sorted().map { stages[$0].name }.joined(separator: "+"))
     return result
   }
 
