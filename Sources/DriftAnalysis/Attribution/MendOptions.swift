@@ -57,6 +57,7 @@ public struct MendOptions: Sendable {
     self.recipe = recipe
     let rounded = RecipeStage.rounded(by: recipe)
     guard !rounded.isEmpty else { throw AttributionError.roundsNothing(recipe: recipe.name) }
+    try recipe.checkOperandsMayWiden()
     let experiment = try problem.experiment([recipe])
     let idleness = try StageIdleness(experiment)
     let widenable = rounded.filter { recipe[$0].widened != nil }

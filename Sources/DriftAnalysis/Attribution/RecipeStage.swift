@@ -19,38 +19,59 @@ public struct RecipeStage: Sendable, Hashable {
   public let keepsShiftInvariance: Bool
   /// What a wider format of the stage costs.
   public let load: StageLoad
+  /// What else has to change where the stage is not to round, beyond its chain.
+  let whenUnrounded: @Sendable (inout Recipe) -> Void
 
   init(
     _ name: String, _ chain: WritableKeyPath<Recipe, RoundingChain> & Sendable,
-    keepsShiftInvariance: Bool = false,
-    _ load: StageLoad
+    keepsShiftInvariance: Bool = false, _ load: StageLoad,
+    whenUnrounded: @escaping @Sendable (inout Recipe) -> Void = { _ in }
   ) {
     self.name = name
     self.chain = chain
     self.keepsShiftInvariance = keepsShiftInvariance
     self.load = load
+    self.whenUnrounded = whenUnrounded
   }
 
   /// Every stage, in the order in which data passes them.
   public static let all: [RecipeStage] = [
     RecipeStage("inverseFrequency", \.inverseFrequency.rounding, keepsShiftInvariance: true, .free),
     RecipeStage("position", \.position, StageLoad(operationsPerToken: .one)),
-    RecipeStage("angle", \.angle, StageLoad(operationsPerToken: .pairs)),
-    RecipeStage("trig", \.trig, StageLoad(operationsPerToken: .rotaryChannels)),
+    RecipeStage("angle.operands", \.angle.operands, StageLoad(operationsPerToken: .pairs)),
+    RecipeStage("angle", \.angle.rounding, StageLoad(operationsPerToken: .pairs)),
+    RecipeStage("trig", \.trig.rounding, StageLoad(operationsPerToken: .rotaryChannels)) {
+      $0.trig.ulpModel = nil
+    },
     RecipeStage("table", \.table, StageLoad(valuesPerToken: .rotaryChannels)),
     RecipeStage(
       "input", \.input, keepsShiftInvariance: true, StageLoad(valuesPerTokenAndLayer: .vectorChannels)),
     RecipeStage("rotation", \.rotation.rounding, StageLoad(operationsPerTokenAndLayer: .rotationOperations)),
     RecipeStage(
-      "rotated", \.rotated, StageLoad(valuesPerTokenAndLayer: .keyChannels, operationsPerScore: .headChannels)
-    ),
-    RecipeStage("dot", \.dot.rounding, StageLoad(operationsPerScore: .dotOperations)),
+      "rotated", \.rotated,
+      StageLoad(valuesPerTokenAndLayer: .keyChannels, operationsPerScore: .headChannels)),
+    RecipeStage(
+      "logit.scaledOperand", \.logit.scaledOperand,
+      StageLoad(operationsPerTokenAndLayer: .vectorChannels, operationsPerScore: .headChannels)),
+    RecipeStage("dot.queryOperand", \.dot.queryOperand, StageLoad(operationsPerScore: .headChannels)),
+    RecipeStage("dot.keyOperand", \.dot.keyOperand, StageLoad(operationsPerScore: .headChannels)),
+    RecipeStage("dot", \.dot.rounding, StageLoad(operationsPerScore: .dotOperations)) {
+      // An order may cut off by itself (a matrix unit), and the exact order has no accumulator.
+      $0.dot.order = $0.dot.rounding.isExact ? .exact : .sequential
+    },
     RecipeStage(
       "logit.storedScore", \.logit.storedScore, keepsShiftInvariance: true, StageLoad(valuesPerScore: .one)),
     RecipeStage("logit.scaleFactor", \.logit.scaleFactor, keepsShiftInvariance: true, .free),
+    RecipeStage("logit.log2e", \.logit.log2e, keepsShiftInvariance: true, .free),
+    RecipeStage("logit.exponentFactor", \.logit.exponentFactor, keepsShiftInvariance: true, .free),
+    RecipeStage(
+      "logit.exponent", \.logit.exponent, keepsShiftInvariance: true, StageLoad(operationsPerScore: .one)),
     RecipeStage(
       "logit", \.logit.rounding, keepsShiftInvariance: true,
       StageLoad(valuesPerScore: .one, operationsPerScore: .one)),
+    RecipeStage(
+      "logit.softcap", \.softcapRounding, keepsShiftInvariance: true,
+      StageLoad(operationsPerScore: .softcapSteps)),
     RecipeStage(
       "probability", \.probability, keepsShiftInvariance: true,
       StageLoad(valuesPerScore: .one, operationsPerScore: .headChannels)),
@@ -58,7 +79,8 @@ public struct RecipeStage: Sendable, Hashable {
 
   /// The stages that a recipe rounds, in order.
   public static func rounded(by recipe: Recipe) -> [RecipeStage] {
-    all.filter { !recipe[keyPath: $0.chain].isExact }
+    let applied = Set(recipe.chains.map(\.stage))
+    return all.filter { applied.contains($0.name) && !recipe[$0].isExact }
   }
 
   /// Whether two stages have one name.
@@ -69,16 +91,21 @@ public struct RecipeStage: Sendable, Hashable {
 }
 
 extension Recipe {
-  /// The rounding chain of a stage. Setting the dot stage to exact, or away from it, keeps its order in step.
+  /// The rounding chain of a stage.
   public subscript(stage: RecipeStage) -> RoundingChain {
     get { self[keyPath: stage.chain] }
-    set {
-      self[keyPath: stage.chain] = newValue
-      if dot.rounding.isExact {
-        dot.order = .exact
-      } else if dot.order == .exact {
-        dot.order = .sequential
-      }
-    }
+    set { self[keyPath: stage.chain] = newValue }
+  }
+
+  /// Lets a stage hand its values on in `chain`, without rounding or approximation of its own.
+  mutating func leaveUnrounded(_ stage: RecipeStage, carriedIn chain: RoundingChain) {
+    self[stage] = chain
+    stage.whenUnrounded(&self)
+  }
+
+  /// The rounding of the softcap's steps; exact where there is no softcap.
+  fileprivate var softcapRounding: RoundingChain {
+    get { logit.softcap?.rounding ?? .exact }
+    set { logit.softcap?.rounding = newValue }
   }
 }

@@ -32,6 +32,7 @@ struct StageIdleness {
     case "position":
       return positions.allSatisfy { holds(chain, ExactReal(Rational($0)).rational) }
     case "logit.scaleFactor":
+      guard recipe.logit.scaling == .afterScore, recipe.logit.softcap == nil else { return false }
       return holds(chain, experiment.scale.exact(headSize: experiment.shape.headSize).rational)
     case "input":
       return try inputIsUnchanged(recipe)
@@ -71,7 +72,7 @@ struct StageIdleness {
   func canonical(_ recipe: Recipe) -> Recipe {
     var result = recipe
     (result.name, result.summary, result.source) = ("", "", "")
-    if !hasAttentionFactor { drop(\.table, after: [recipe.trig], from: &result) }
+    if !hasAttentionFactor { drop(\.table, after: [recipe.trig.rounding], from: &result) }
     let isWhollyRotated = experiment.embedding.rotarySize == experiment.shape.headSize
     drop(
       \.rotated, after: [recipe.rotation.rounding] + (isWhollyRotated ? [] : [recipe.input]), from: &result)

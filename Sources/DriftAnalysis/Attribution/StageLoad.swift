@@ -21,6 +21,8 @@ public struct StageLoad: Sendable, Hashable {
     case headChannels
     /// 2d: a product and a sum a channel.
     case dotOperations
+    /// 3: quotient, tanh and product.
+    case softcapSteps
     /// kv_heads·d: a row of the key cache.
     case keyChannels
     /// (heads + kv_heads)·d: the queries and keys of a token.
@@ -37,6 +39,7 @@ public struct StageLoad: Sendable, Hashable {
       case .rotaryChannels: r
       case .headChannels: shape.headSize
       case .dotOperations: 2 * shape.headSize
+      case .softcapSteps: 3
       case .keyChannels: shape.keyValueHeads * shape.headSize
       case .vectorChannels: vectors * shape.headSize
       case .rotationOperations: vectors * 3 * r

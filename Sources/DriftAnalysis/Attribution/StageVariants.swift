@@ -18,8 +18,10 @@ public enum StageCarrier: Sendable, Hashable {
 public enum AttributionError: Error, Equatable, CustomStringConvertible {
   /// A recipe whose stages are all exact.
   case roundsNothing(recipe: String)
-  /// A stage that rounds to what unrounded stages are carried in.
-  case roundsToCarrier(recipe: String, stage: String)
+  /// A recipe whose roundings are all what unrounded stages are carried in.
+  case roundsToCarrier(recipe: String)
+  /// A dot product in a matrix unit, which takes no wider operands.
+  case needsNarrowOperands(recipe: String, order: String)
   /// A metric that no mend can be measured by.
   case unknownMetric(String, suggestion: String?)
 
@@ -28,9 +30,11 @@ public enum AttributionError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .roundsNothing(let recipe):
       "recipe \(recipe) rounds nothing, so there is nothing to attribute; choose one with a format other than 'exact'"
-    case .roundsToCarrier(let recipe, let stage):
-      "recipe \(recipe): stage \(stage) rounds to fp64 alone, which unrounded stages are carried in; add --exact to tell it from "
-        + "an exact stage"
+    case .roundsToCarrier(let recipe):
+      "recipe \(recipe) rounds to fp64 alone, which unrounded stages are carried in; add --exact to tell it from exact stages"
+    case .needsNarrowOperands(let recipe, let order):
+      "recipe \(recipe): the dot order \(order) takes operands within fp32 only, so the stages before it cannot be left unrounded or "
+        + "widened; choose a recipe that accumulates in another order"
     case .unknownMetric(let name, let suggestion):
       "unknown metric '\(name)'\(didYouMean(suggestion)); known are "
         + DriftMetric.all.map(\.name).joined(separator: ", ")
@@ -89,26 +93,29 @@ public struct StageVariants: Sendable {
   public let recipe: Recipe
   /// How unrounded stages pass their values on.
   public let carrier: StageCarrier
-  /// The stages that the recipe rounds, in order.
+  /// The stages that are taken apart: those that the recipe rounds, in order, but for ``unattributed``.
   public let stages: [RecipeStage]
+  /// Stages that the recipe rounds to binary64 alone: carried in binary64 they would be no different, so that every variant has them.
+  public let unattributed: [RecipeStage]
   /// Every variant: floor, only, without, cumulative, recipe.
   public let all: [StageVariant]
 
   /// The variants of a recipe.
   ///
-  /// - Throws: ``AttributionError`` where the recipe rounds nothing, or a stage to the carrier.
+  /// - Throws: ``AttributionError`` where the recipe rounds nothing, or nothing but to the carrier, or where it accumulates in a
+  ///   matrix unit.
   public init(_ recipe: Recipe, carrier: StageCarrier) throws {
     self.recipe = recipe
     self.carrier = carrier
-    stages = RecipeStage.rounded(by: recipe)
-    guard !stages.isEmpty else { throw AttributionError.roundsNothing(recipe: recipe.name) }
-    if carrier == .binary64,
-      let stage = stages.first(where: { stage in
-        recipe[stage].formats.allSatisfy(FloatingPointFormat.fp64.isSubset)
-      })
-    {
-      throw AttributionError.roundsToCarrier(recipe: recipe.name, stage: stage.name)
+    let rounded = RecipeStage.rounded(by: recipe)
+    guard !rounded.isEmpty else { throw AttributionError.roundsNothing(recipe: recipe.name) }
+    try recipe.checkOperandsMayWiden()
+    unattributed = rounded.filter { stage in
+      carrier == .binary64 && recipe[stage].formats.allSatisfy { FloatingPointFormat.fp64.isSubset(of: $0) }
     }
+    let unattributed = unattributed
+    stages = rounded.filter { !unattributed.contains($0) }
+    guard !stages.isEmpty else { throw AttributionError.roundsToCarrier(recipe: recipe.name) }
     let indices = Array(stages.indices)
     all =
       [.floor] + indices.map(StageVariant.only) + indices.map(StageVariant.without)
@@ -119,7 +126,9 @@ public struct StageVariants: Sendable {
   /// exact stay so. With all stages it is the recipe itself.
   public func recipe(rounding kept: Set<Int>) -> Recipe {
     var result = recipe
-    for (index, stage) in stages.enumerated() where !kept.contains(index) { result[stage] = carrier.chain }
+    for (index, stage) in stages.enumerated() where !kept.contains(index) {
+      result.leaveUnrounded(stage, carriedIn: carrier.chain)
+    }
     guard kept.count < stages.count else { return result }
     result.name +=
       "/" + (kept.isEmpty ? "floor" : kept.sorted().map { stages[$0].name }.joined(separator: "+"))
@@ -130,12 +139,21 @@ public struct StageVariants: Sendable {
   /// invariance, and so would those that the carrier stands for if they were exact.
   public func hasNoDrift(_ variant: StageVariant) -> Bool {
     let rounded = variant.rounded(of: stages.count)
-    return variant != .floor && rounded.allSatisfy { stages[$0].keepsShiftInvariance }
+    return variant != .floor && (rounded.map { stages[$0] } + unattributed).allSatisfy(\.keepsShiftInvariance)
   }
 
   /// The different recipes of all variants, each once, floor first and the recipe itself last.
   public var recipes: [Recipe] {
     var seen: Set<Set<Int>> = []
     return all.map { $0.rounded(of: stages.count) }.filter { seen.insert($0).inserted }.map(recipe(rounding:))
+  }
+}
+
+extension Recipe {
+  /// - Throws: ``AttributionError/needsNarrowOperands(recipe:order:)``.
+  func checkOperandsMayWiden() throws {
+    if case .tensorCore = dot.order {
+      throw AttributionError.needsNarrowOperands(recipe: name, order: dot.order.spelling)
+    }
   }
 }

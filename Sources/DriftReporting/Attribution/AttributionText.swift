@@ -116,6 +116,11 @@ extension AttributionResults.OfRecipe {
         }
       }
     }
+    if !variants.unattributed.isEmpty {
+      lines.append(
+        "not attributed: \(variants.unattributed.map(\.name).joined(separator: ", ")), rounded to fp64 in every variant; "
+          + "--exact tells that from exact stages")
+    }
     let recipe = all[.recipe]
     let nonFinite = recipe.logitDrift.nonfiniteCount + recipe.probabilityDrift.nonfiniteCount
     if nonFinite > 0 {

@@ -7,12 +7,9 @@ import RotaryAttention
 extension Emulation {
   /// The recipe up to the dot stage, with a logit stage that hands the accumulators through: two emulations on the same problem
   /// whose recipes have equal values here accumulate the same sums. Nil where the sums stay exact (no number could be shared) and
-  /// where the logit stage says more than its three roundings.
+  /// where the logit stage acts on the vectors before the dot stage.
   public var recipeUpToDot: Recipe? {
-    let stage = recipe.logit
-    let plain = Recipe.Logit(
-      storedScore: stage.storedScore, scaleFactor: stage.scaleFactor, rounding: stage.rounding)
-    guard !recipe.dot.rounding.isExact, stage == plain else { return nil }
+    guard !recipe.dot.rounding.isExact, !recipe.logit.scaling.scalesOperands else { return nil }
     var result = recipeUpToLogit
     let binary64 = RoundingChain([.fp64])
     result.logit = Recipe.Logit(storedScore: .exact, scaleFactor: binary64, rounding: binary64)
@@ -40,15 +37,17 @@ extension Emulation {
 /// The logit and probability stages of an emulation on rows of numbers.
 public struct RowStages: Sendable {
   private let logit: LogitArithmetic
+  private let isIdentity: Bool
   private let probability: ScalarArithmetic?
 
   /// The stages after the dot stage.
   public init(_ emulation: Emulation) {
     logit = LogitArithmetic(emulation)
+    isIdentity = logit.isIdentity
     probability = emulation.recipe.probability.isExact ? nil : ScalarArithmetic(emulation.recipe.probability)
   }
 
-  /// Turns accumulators into logits, in place: RN(RN(acc)·c), rounded to binary64 where the recipe leaves it exact.
+  /// Turns accumulators into logits, in place, rounded to binary64 where the recipe leaves them exact.
   ///
   /// - Parameters:
   ///   - row: the accumulators of one query against `keys`.
@@ -60,6 +59,8 @@ public struct RowStages: Sendable {
   public func scale(
     _ row: UnsafeMutableBufferPointer<Double>, query: Int, keys: Range<Int>, layer: Int, head: Int
   ) throws {
+    if isIdentity { return }
+    if logit.scaleFast(row) { return }
     for (offset, key) in keys.enumerated() {
       row[offset] = try logit.logit(
         row[offset], ScorePlace(query: query, key: key, layer: layer, head: head))
@@ -77,6 +78,14 @@ public struct RowStages: Sendable {
     into rounded: UnsafeMutableBufferPointer<Double>
   ) -> Bool {
     guard let probability else { return false }
+    if case .narrow(let first, let rest, _) = probability, rest.count <= 1 {
+      let second = rest.first
+      for index in softmax.indices {
+        let once = first(softmax[index])
+        rounded[index] = second.map { $0(once) } ?? once
+      }
+      return true
+    }
     for index in softmax.indices {
       rounded[index] = probability.round(
         softmax[index],
