@@ -33,7 +33,7 @@ public enum AttributionError: Error, Equatable, CustomStringConvertible {
     case .roundsToCarrier(let recipe):
       "recipe \(recipe) rounds to fp64 alone, which unrounded stages are carried in; add --exact to tell it from exact stages"
     case .needsNarrowOperands(let recipe, let order):
-      "recipe \(recipe): the dot order \(order) takes operands within fp32 only, so the stages before it cannot be left unrounded or "
+      "recipe \(recipe): the dot order \(order) (a matrix unit) takes operands within fp32 only, so the stages before it cannot be left unrounded or "
         + "widened; choose a recipe that accumulates in another order"
     case .unknownMetric(let name, let suggestion):
       "unknown metric '\(name)'\(didYouMean(suggestion)); known are "
