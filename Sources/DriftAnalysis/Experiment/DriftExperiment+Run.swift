@@ -64,6 +64,7 @@ private final class ComparisonPass {
   private let keepsTables: Bool
   private let threads: Int
   private let geometry: PairGeometry
+  private let shared: SharedStages
   private var driftCollectors: [DriftCollector]
   private var errorCollectors: [ErrorCollector]
   private var slots: [TileSlot]
@@ -81,6 +82,7 @@ private final class ComparisonPass {
       keyPositions: Array(0..<shape.keyTokens))
     let scale = FloatingPointFormat.fp64.rounded(
       try experiment.scale.exact(headSize: shape.headSize).exactValue())
+    shared = try SharedStages(experiment.emulations)
     inputRounding = experiment.emulations.map { _ in InputRoundingCounts() }
     let geometry = geometry
     driftCollectors = experiment.emulations.map { _ in
@@ -94,17 +96,19 @@ private final class ComparisonPass {
     }
   }
 
-  /// Tiles in flight: two a thread, but no more than fit a quarter of a gigabyte (about 600 bytes a token and recipe), and at
-  /// least two.
+  /// Tiles in flight: two a thread, but no more than fit a quarter of a gigabyte (about 600 bytes a token and recipe and 48 a
+  /// token and query of the tile), and at least two.
   private static func slotCount(_ experiment: DriftExperiment, threads: Int) -> Int {
-    let bytes = 600 * experiment.shape.keyTokens * experiment.emulations.count
+    let bytes =
+      experiment.shape.keyTokens
+      * (600 * experiment.emulations.count + 48 * DriftExperiment.tileSize)
     return max(2, min(2 * min(threads, 1024), (1 << 28) / max(bytes, 1)))
   }
 
   func run(progress: @Sendable (Int) -> Void) throws {
     let runs = try [shifts.first, shifts.second].map { shift in
       try RotaryTable.tables(
-        for: experiment.emulations,
+        for: shared.scores.map(\.emulation),
         positions: TokenPositions(tokens: experiment.shape.keyTokens, shift: shift), threads: threads)
     }
     let references = errorCollectors.isEmpty ? nil : try ExperimentReferences(experiment, threads: threads)
@@ -122,7 +126,7 @@ private final class ComparisonPass {
     finish()
   }
 
-  /// The keys of one key head under every recipe at both shifts.
+  /// The keys of one key head for every score group at both shifts.
   private struct KeyGroup {
     var head: Int
     var keys: [[EmulatedKeys]]
@@ -133,36 +137,43 @@ private final class ComparisonPass {
     layer: Int, head: Int, runs: [[RotaryTable]], references: ExperimentReferences?
   ) throws -> KeyGroup {
     let stored = try experiment.input.keys(layer: layer, kvHead: head)
-    let emulations = experiment.emulations
-    let inputs = try concurrentMap(count: emulations.count, threads: threads) {
-      InputMatrix(stored, emulation: emulations[$0], side: .key, layer: layer, head: head)
-    }
-    for (recipe, input) in inputs.enumerated() { inputRounding[recipe] += input }
-    let keys = try concurrentMap(count: emulations.count, threads: threads) { recipe in
+    let inputs = try inputMatrices(stored, side: .key, layer: layer, head: head)
+    let scores = shared.scores
+    let keys = try concurrentMap(count: scores.count, threads: threads) { score in
       try runs.map {
         try EmulatedKeys(
-          inputs[recipe], emulation: emulations[recipe], table: $0[recipe], layer: layer, head: head)
+          inputs[scores[score].input], emulation: scores[score].emulation, table: $0[score], layer: layer,
+          head: head)
       }
     }
     return KeyGroup(head: head, keys: keys, references: references?.heads(keys: stored) ?? [])
+  }
+
+  /// The stored vectors after each input stage; what the stage did is counted for every recipe that has it.
+  private func inputMatrices(
+    _ stored: [Double], side: VectorPlace.Side, layer: Int, head: Int
+  ) throws -> [InputMatrix] {
+    let emulations = shared.inputs
+    let inputs = try concurrentMap(count: emulations.count, threads: threads) {
+      InputMatrix(stored, emulation: emulations[$0], side: side, layer: layer, head: head)
+    }
+    for (recipe, input) in shared.inputOfRecipe.enumerated() { inputRounding[recipe] += inputs[input] }
+    return inputs
   }
 
   private func queryHeads(
     layer: Int, head: Int, keys: KeyGroup, runs: [[RotaryTable]]
   ) throws -> HeadRuns {
     let stored = try experiment.input.queries(layer: layer, head: head)
-    let emulations = experiment.emulations
-    let inputs = try concurrentMap(count: emulations.count, threads: threads) {
-      InputMatrix(stored, emulation: emulations[$0], side: .query, layer: layer, head: head)
-    }
-    for (recipe, input) in inputs.enumerated() { inputRounding[recipe] += input }
+    let inputs = try inputMatrices(stored, side: .query, layer: layer, head: head)
+    let scores = shared.scores
     let firstRow = experiment.shape.token(ofQuery: 0)
     let groupKeys = keys.keys
-    let heads = try concurrentMap(count: emulations.count, threads: threads) { recipe in
+    let heads = try concurrentMap(count: scores.count, threads: threads) { score in
       try runs.indices.map {
         try EmulatedHead(
-          inputs[recipe], keys: groupKeys[recipe][$0], emulation: emulations[recipe], table: runs[$0][recipe],
-          firstRow: firstRow, layer: layer, head: head)
+          inputs[scores[score].input], keys: groupKeys[score][$0], emulation: scores[score].emulation,
+          table: runs[$0][score], firstRow: firstRow, layer: layer, head: head)
       }
     }
     return HeadRuns(
@@ -178,7 +189,7 @@ private final class ComparisonPass {
     let tiles = geometry.tiles(
       ofAtMost: DriftExperiment.tileSize, lengths: keepsTables ? experiment.lengths : [])
     let work = TileWork(
-      experiment: experiment, layer: layer, head: head, heads: heads,
+      experiment: experiment, shared: shared, layer: layer, head: head, heads: heads,
       referenceOfRecipe: references?.indexOfRecipe ?? [])
     for start in stride(from: 0, to: tiles.count, by: slots.count) {
       let wave = tiles[start..<min(start + slots.count, tiles.count)]
@@ -193,7 +204,7 @@ private final class ComparisonPass {
         }
         referenceCounts += outcome
         progress(
-          wave[wave.startIndex + index].reduce(0) {
+          wave[wave.startIndex + index].filter(experiment.measures).reduce(0) {
             $0 + experiment.mask.visibleKeys(ofQuery: $1, in: experiment.shape).count
           })
       }

@@ -37,6 +37,8 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
   case storedFrequencyNotFinite(recipe: String, pair: Int)
   /// A prefix length outside 1 … T.
   case lengthOutOfRange(Int, tokens: Int)
+  /// A query that a layer does not have.
+  case queryOutOfRange(Int, queries: Int)
   /// Two recipes of one name.
   case repeatedRecipe(String)
   /// The same two shifts twice.
@@ -57,6 +59,8 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
       "recipe \(recipe): the stored frequency of pair \(pair) is not finite, so it has no exact score; leave out --stored-frequencies"
     case .lengthOutOfRange(let length, let tokens):
       "length \(length) is not between 1 and the input's \(tokens) tokens; choose --lengths within them"
+    case .queryOutOfRange(let query, let queries):
+      "there is no query \(query); the input has queries 0 to \(queries - 1)"
     case .repeatedRecipe(let name):
       "recipe '\(name)' is named twice; give your own recipes names of their own"
     case .repeatedShifts(let pair): "shifts \(pair.first),\(pair.second) are named twice; leave one out"
@@ -87,6 +91,8 @@ public struct DriftExperiment: Sendable {
   public let sweep: [ShiftPair]
   /// Prefix lengths, ascending.
   public let lengths: [Int]
+  /// The queries that are measured; nil for all.
+  public let queries: Set<Int>?
   /// Which keys a query sees.
   public let mask: AttentionMask
   /// Whether the reference takes each recipe's stored frequencies as exact.
@@ -106,19 +112,21 @@ public struct DriftExperiment: Sendable {
   ///   - recipes: at least one.
   ///   - layers: nil for all.
   ///   - heads: nil for all.
-  ///   - comparisons: at least one.
-  ///   - sweep: may be empty.
+  ///   - comparisons: pairs with all tables and errors; may be empty where there is a sweep.
+  ///   - sweep: may be empty where there is a comparison.
   ///   - lengths: nil for the powers of two from 64 to T, or T alone below 64.
   ///   - usesStoredFrequencies: whether the reference takes each recipe's stored frequencies as exact.
+  ///   - queries: nil for all; else every figure is over these queries alone, and n_j = 1/(those of them that see key j).
   /// - Throws: ``ExperimentError``, ``ProblemError``, ``UndecidedRounding``.
   public init(
     input: AttentionInput, embedding: RotaryEmbedding, scale: AttentionScale = .inverseSquareRootOfHeadSize,
     softcap: NumberLiteral? = nil, recipes: [Recipe], layers: [Int]? = nil, heads: [Int]? = nil,
     comparisons: [ShiftPair] = [ShiftPair(0, 16)],
-    sweep: [ShiftPair] = [], lengths: [Int]? = nil, usesStoredFrequencies: Bool = false
+    sweep: [ShiftPair] = [], lengths: [Int]? = nil, usesStoredFrequencies: Bool = false,
+    queries: Set<Int>? = nil
   ) throws {
     guard !recipes.isEmpty else { throw ExperimentError.empty("recipes") }
-    guard !comparisons.isEmpty else { throw ExperimentError.empty("shifts") }
+    guard !comparisons.isEmpty || !sweep.isEmpty else { throw ExperimentError.empty("shifts") }
     self.input = input
     self.embedding = embedding
     self.scale = scale
@@ -152,13 +160,24 @@ public struct DriftExperiment: Sendable {
     if let repeated = Self.firstRepeated(recipes.map(\.name)) {
       throw ExperimentError.repeatedRecipe(repeated)
     }
+    self.queries = queries
+    for query in (queries ?? []).sorted() where !(0..<shape.queryTokens).contains(query) {
+      throw ExperimentError.queryOutOfRange(query, queries: shape.queryTokens)
+    }
+    let (mask, shape) = (mask, shape)
+    let pairs =
+      queries.map { $0.reduce(0) { $0 + mask.visibleKeys(ofQuery: $1, in: shape).count } }
+      ?? mask.visiblePairs(in: shape)
     workload = try Self.workload(
-      pairs: mask.visiblePairs(in: shape), layers: self.layers, heads: self.heads,
+      pairs: pairs, layers: self.layers, heads: self.heads,
       comparisons: comparisons.count + sweep.count)
     emulations = try recipes.map {
       try Emulation(recipe: $0, embedding: embedding, scale: scale, softcap: softcap)
     }
   }
+
+  /// Whether a query is measured.
+  func measures(query: Int) -> Bool { queries?.contains(query) ?? true }
 
   private static func firstRepeated<Element: Hashable>(_ elements: [Element]) -> Element? {
     var seen: Set<Element> = []

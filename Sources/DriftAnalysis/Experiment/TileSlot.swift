@@ -8,7 +8,7 @@ import RotaryAttention
 struct HeadRuns: Sendable {
   /// (queries, d) as stored, for the reference.
   let stored: [Double]
-  /// (recipes)(2).
+  /// (score groups)(2).
   let runs: [[EmulatedHead]]
   /// One a reference problem; empty where no error is measured.
   let references: [ReferenceHead]
@@ -17,6 +17,7 @@ struct HeadRuns: Sendable {
 /// What a tile is worked on with.
 struct TileWork: Sendable {
   let experiment: DriftExperiment
+  let shared: SharedStages
   let layer: Int
   let head: Int
   let heads: HeadRuns
@@ -27,105 +28,163 @@ struct TileWork: Sendable {
 final class TileSlot {
   let drift: [DriftAccumulator]
   let error: [ErrorAccumulator]
-  private var rows: [[Double]]
+  private let width: Int
+  // (2, tile, keys) each: a score group's rows, a logit group's logits and their softmax, at both shifts.
+  private var scores: [Double]
+  private var logits: [Double]
+  private var softmax: [Double]
+  // (2, keys): one recipe's rounded probabilities.
+  private var rounded: [Double]
   private var referenceLogits: [Double] = []
   private var referenceProbabilities: [Double] = []
 
   init(_ geometry: PairGeometry, recipes: [Emulation], measuresError: Bool) {
     drift = recipes.map { _ in DriftAccumulator(geometry) }
     error = measuresError ? recipes.map { ErrorAccumulator(geometry, ulpFormat: $0.recipe.logitFormat) } : []
-    rows = Array(repeating: Array(repeating: 0, count: geometry.keyTokens), count: 4)
+    width = geometry.keyTokens
+    scores = Array(repeating: 0, count: 2 * DriftExperiment.tileSize * width)
+    logits = scores
+    softmax = scores
+    rounded = Array(repeating: 0, count: 2 * width)
+  }
+
+  /// The rows of a query that the mask lets it see, or none of one that is not measured.
+  private struct Row {
+    let index: Int
+    let query: Int
+    let keys: Range<Int>
   }
 
   func process(_ tile: Range<Int>, _ work: TileWork) throws -> ReferenceHead.Counts {
     for accumulator in drift { accumulator.reset(layer: work.layer, head: work.head, queries: tile) }
     for accumulator in error { accumulator.reset(layer: work.layer, head: work.head, queries: tile) }
+    let experiment = work.experiment
+    let rows = tile.enumerated().compactMap { index, query -> Row? in
+      guard experiment.measures(query: query) else { return nil }
+      return Row(
+        index: index, query: query, keys: experiment.mask.visibleKeys(ofQuery: query, in: experiment.shape))
+    }
     var counts = ReferenceHead.Counts()
     // (references, tile, keys): the reference's rows are needed by every recipe.
-    let width = rows[0].count
     let referenceSize = work.heads.references.count * tile.count * width
     if referenceLogits.count < referenceSize {
       referenceLogits = Array(repeating: 0, count: referenceSize)
       referenceProbabilities = Array(repeating: 0, count: referenceSize)
     }
     for (index, reference) in work.heads.references.enumerated() {
-      for (row, query) in tile.enumerated() {
-        counts += try referenceRow(
-          reference, at: (index * tile.count + row) * width, query: query, work)
+      for row in rows {
+        counts += try referenceRow(reference, at: (index * tile.count + row.index) * width, row, work)
       }
     }
-    for recipe in drift.indices {
-      for (row, query) in tile.enumerated() {
-        let start = error.isEmpty ? nil : (work.referenceOfRecipe[recipe] * tile.count + row) * width
-        try recipeRow(recipe, query: query, referenceStart: start, work)
+    for (score, group) in work.shared.scores.enumerated() {
+      for (run, head) in work.heads.runs[score].enumerated() {
+        for row in rows {
+          try scores.withUnsafeMutableBufferPointer {
+            try head.logits(
+              query: row.query, keys: row.keys,
+              into: UnsafeMutableBufferPointer(rebasing: $0[range(run, row)]))
+          }
+        }
+      }
+      for logitGroup in group.logits {
+        for run in 0..<2 {
+          for row in rows { try finishLogits(run, row, group, logitGroup, work) }
+        }
+        for recipe in logitGroup.recipes {
+          for row in rows { measure(recipe, row, tile: tile.count, work) }
+        }
       }
     }
     return counts
   }
 
+  private func range(_ run: Int, _ row: Row) -> Range<Int> {
+    let start = (run * DriftExperiment.tileSize + row.index) * width
+    return start..<start + row.keys.count
+  }
+
   private func referenceRow(
-    _ reference: ReferenceHead, at start: Int, query: Int, _ work: TileWork
+    _ reference: ReferenceHead, at start: Int, _ row: Row, _ work: TileWork
   ) throws -> ReferenceHead.Counts {
     let shape = work.experiment.shape
-    let keys = work.experiment.mask.visibleKeys(ofQuery: query, in: shape)
     let size = shape.headSize
     return try referenceLogits.withUnsafeMutableBufferPointer { logits in
       try referenceProbabilities.withUnsafeMutableBufferPointer { probabilities in
-        let row = UnsafeMutableBufferPointer(rebasing: logits[start..<start + keys.count])
+        let scores = UnsafeMutableBufferPointer(rebasing: logits[start..<start + row.keys.count])
         let counts = try work.heads.stored.withUnsafeBufferPointer { stored in
           try reference.scores(
-            query: UnsafeBufferPointer(rebasing: stored[query * size..<(query + 1) * size]),
-            queryRow: shape.token(ofQuery: query), keys: keys, into: row)
+            query: UnsafeBufferPointer(rebasing: stored[row.query * size..<(row.query + 1) * size]),
+            queryRow: shape.token(ofQuery: row.query), keys: row.keys, into: scores)
         }
         defaultSoftmax(
-          UnsafeBufferPointer(row),
-          into: UnsafeMutableBufferPointer(rebasing: probabilities[start..<start + keys.count]))
+          UnsafeBufferPointer(scores),
+          into: UnsafeMutableBufferPointer(rebasing: probabilities[start..<start + row.keys.count]))
         return counts
       }
     }
   }
 
-  private func recipeRow(_ recipe: Int, query: Int, referenceStart: Int?, _ work: TileWork) throws {
-    let keys = work.experiment.mask.visibleKeys(ofQuery: query, in: work.experiment.shape)
-    let emulation = work.experiment.emulations[recipe]
-    // Rows 0 and 1 are logits at Δ₁ and Δ₂, rows 2 and 3 their probabilities.
-    for run in 0..<2 {
-      try rows[run].withUnsafeMutableBufferPointer {
-        try work.heads.runs[recipe][run].logits(query: query, keys: keys, into: $0)
+  /// The logits of a group from its scores, and their softmax.
+  private func finishLogits(
+    _ run: Int, _ row: Row, _ group: SharedStages.ScoreGroup, _ logitGroup: SharedStages.LogitGroup,
+    _ work: TileWork
+  ) throws {
+    let range = range(run, row)
+    try logits.withUnsafeMutableBufferPointer { logits in
+      let values = UnsafeMutableBufferPointer(rebasing: logits[range])
+      scores.withUnsafeBufferPointer {
+        _ = values.update(fromContentsOf: UnsafeBufferPointer(rebasing: $0[range]))
       }
-      rows[run].withUnsafeBufferPointer { logits in
-        rows[run + 2].withUnsafeMutableBufferPointer { probabilities in
-          emulation.probabilities(
-            UnsafeBufferPointer(rebasing: logits[..<keys.count]), query: query, layer: work.layer,
-            head: work.head,
-            into: UnsafeMutableBufferPointer(rebasing: probabilities[..<keys.count]))
-        }
+      if group.givesAccumulators {
+        try logitGroup.stages.scale(
+          values, query: row.query, keys: row.keys, layer: work.layer, head: work.head)
       }
-    }
-    withRow(0, keys.count) { first in
-      withRow(1, keys.count) { second in
-        withRow(2, keys.count) { firstProbabilities in
-          withRow(3, keys.count) { secondProbabilities in
-            drift[recipe].add(
-              query: query, keys: keys, logits: (first, second),
-              probabilities: (firstProbabilities, secondProbabilities))
-            guard let start = referenceStart else { return }
-            referenceLogits.withUnsafeBufferPointer { logits in
-              referenceProbabilities.withUnsafeBufferPointer { probabilities in
-                let range = start..<start + keys.count
-                error[recipe].add(
-                  query: query, keys: keys,
-                  logits: (first, UnsafeBufferPointer(rebasing: logits[range])),
-                  probabilities: (firstProbabilities, UnsafeBufferPointer(rebasing: probabilities[range])))
-              }
-            }
-          }
-        }
+      softmax.withUnsafeMutableBufferPointer {
+        defaultSoftmax(UnsafeBufferPointer(values), into: UnsafeMutableBufferPointer(rebasing: $0[range]))
       }
     }
   }
 
-  private func withRow(_ index: Int, _ count: Int, _ body: (UnsafeBufferPointer<Double>) -> Void) {
-    rows[index].withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[..<count])) }
+  /// Adds one recipe's row at both shifts to its accumulators.
+  private func measure(_ recipe: Int, _ row: Row, tile: Int, _ work: TileWork) {
+    let count = row.keys.count
+    var isRounded = false
+    for run in 0..<2 {
+      isRounded = softmax.withUnsafeBufferPointer { softmax in
+        rounded.withUnsafeMutableBufferPointer { rounded in
+          work.shared.rowStages[recipe].round(
+            UnsafeBufferPointer(rebasing: softmax[range(run, row)]), query: row.query, layer: work.layer,
+            head: work.head,
+            into: UnsafeMutableBufferPointer(rebasing: rounded[run * width..<run * width + count]))
+        }
+      }
+    }
+    let (first, second) = (range(0, row), range(1, row))
+    logits.withUnsafeBufferPointer { logits in
+      (isRounded ? rounded : softmax).withUnsafeBufferPointer { values in
+        let firstLogits = UnsafeBufferPointer(rebasing: logits[first])
+        let firstProbabilities = UnsafeBufferPointer(rebasing: values[isRounded ? 0..<count : first])
+        drift[recipe].add(
+          query: row.query, keys: row.keys,
+          logits: (firstLogits, UnsafeBufferPointer(rebasing: logits[second])),
+          probabilities: (
+            firstProbabilities,
+            UnsafeBufferPointer(rebasing: values[isRounded ? width..<width + count : second])
+          ))
+        guard !error.isEmpty else { return }
+        let start = (work.referenceOfRecipe[recipe] * tile + row.index) * width
+        referenceLogits.withUnsafeBufferPointer { references in
+          referenceProbabilities.withUnsafeBufferPointer { probabilities in
+            let range = start..<start + count
+            error[recipe].add(
+              query: row.query, keys: row.keys,
+              logits: (firstLogits, UnsafeBufferPointer(rebasing: references[range])),
+              probabilities: (
+                firstProbabilities, UnsafeBufferPointer(rebasing: probabilities[range])
+              ))
+          }
+        }
+      }
+    }
   }
 }

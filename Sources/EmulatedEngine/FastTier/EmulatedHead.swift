@@ -9,6 +9,7 @@ import RotaryAttention
 public final class EmulatedKeys: Sendable {
   let matrix: RotatedMatrix
   let blocks: KeyBlocks?
+  let wideBlocks: WideKeyBlocks?
   let certified: CertifiedDot?
 
   /// Rotates the keys: token t has row t of the table.
@@ -22,9 +23,14 @@ public final class EmulatedKeys: Sendable {
     if case .numbers(let values) = rotated, emulation.usesBinary32Kernel {
       blocks = KeyBlocks(values, channels: emulation.embedding.headSize)
       matrix = .packed
+      wideBlocks = nil
     } else {
       blocks = nil
       matrix = rotated
+      wideBlocks =
+        if case .numbers(let values) = rotated {
+          WideKeyBlocks(values, emulation.recipe.dot, channels: emulation.embedding.headSize)
+        } else { nil }
     }
     certified = try CertifiedDot(emulation: emulation, table: table, keys: input.values)
   }
@@ -41,7 +47,7 @@ public final class EmulatedHead: Sendable {
   private let layer: Int
   private let head: Int
   private let dotArithmetic: ScalarArithmetic?
-  private let logitStage: LogitArithmetic
+  private let logitStage: RowStages
 
   /// Rotates the queries: query i has row i + firstRow of the table.
   ///
@@ -67,7 +73,7 @@ public final class EmulatedHead: Sendable {
     }
     let chain = emulation.recipe.dot.rounding
     dotArithmetic = chain.isExact ? nil : ScalarArithmetic(chain)
-    logitStage = LogitArithmetic(emulation)
+    logitStage = RowStages(emulation)
   }
 
   /// The logits of one query against a range of keys, rounded to binary64 where the recipe leaves them exact.
@@ -89,6 +95,13 @@ public final class EmulatedHead: Sendable {
       singleQueries.withUnsafeBufferPointer { queries in
         let vector = UnsafeBufferPointer(rebasing: queries[query * size..<(query + 1) * size])
         blocks.accumulate(emulation.recipe.dot.order, vector, keys: range, into: row)
+      }
+      try scale(row, query: query, keys: range)
+      return
+    }
+    if let blocks = keys.wideBlocks, case .numbers(let q) = queries {
+      q.withUnsafeBufferPointer {
+        blocks.accumulate($0.baseAddress! + query * size, keys: range, into: row)
       }
       try scale(row, query: query, keys: range)
       return
@@ -117,9 +130,7 @@ public final class EmulatedHead: Sendable {
   }
 
   private func scale(_ row: UnsafeMutableBufferPointer<Double>, query: Int, keys range: Range<Int>) throws {
-    for (offset, key) in range.enumerated() {
-      row[offset] = try logitStage.logit(row[offset], place(query, key))
-    }
+    try logitStage.scale(row, query: query, keys: range, layer: layer, head: head)
   }
 
   private func plainLogit(query: Int, key: Int) throws -> StageValue {

@@ -41,6 +41,43 @@ struct LogitArithmetic: Sendable {
       }
   }
 
+  /// Whether every logit is the accumulator itself: no stored score, and a product with one in binary64.
+  var isIdentity: Bool {
+    if storing == nil, case .product(.binary64, 1) = way { true } else { false }
+  }
+
+  /// The logits of a row of accumulators, in place, where the stage is a product after nearest-even roundings to at most two
+  /// formats each; false, and nothing written, where it is another. The loop has no counter and no reference to keep.
+  func scaleFast(_ row: UnsafeMutableBufferPointer<Double>) -> Bool {
+    guard case .product(let scaling, let factor) = way else { return false }
+    let (storedFirst, storedSecond): (NearestEvenRounder?, NearestEvenRounder?)
+    switch storing {
+    case nil, .binary64: (storedFirst, storedSecond) = (nil, nil)
+    case .narrow(let first, let rest, _) where rest.count <= 1:
+      (storedFirst, storedSecond) = (first, rest.first)
+    case .narrow, .plain: return false
+    }
+    func stored(_ x: Double) -> Double {
+      let once = storedFirst.map { $0(x) } ?? x
+      return storedSecond.map { $0(once) } ?? once
+    }
+    switch scaling {
+    case .binary64:
+      for index in row.indices { row[index] = stored(row[index]) * factor }
+    case .narrow(let first, let rest, _) where rest.count <= 1:
+      let second = rest.first
+      // All products first: one whose error is not a number is left to the loop that can do it.
+      for value in row where productRoundedToOdd(stored(value), factor) == nil { return false }
+      for index in row.indices {
+        guard let product = productRoundedToOdd(stored(row[index]), factor) else { return false }
+        let once = first(product)
+        row[index] = second.map { $0(once) } ?? once
+      }
+    case .narrow, .plain: return false
+    }
+    return true
+  }
+
   /// The logit of an accumulated score, rounded to binary64 where the recipe leaves it exact.
   ///
   /// - Throws: ``UndecidedRounding``.

@@ -32,10 +32,15 @@ public struct ShiftOptions: ParsableArguments {
   /// The pairs to compare with all tables.
   ///
   /// - Throws: ``CommandFailure`` (wrong usage).
-  public func comparisons() throws -> [ShiftPair] {
+  public func comparisons() throws -> [ShiftPair] { try Self.pairs(shifts) }
+
+  /// Pairs as typed; 0,16 where there are none.
+  ///
+  /// - Throws: ``CommandFailure`` (wrong usage).
+  static func pairs(_ shifts: [String]) throws -> [ShiftPair] {
     guard !shifts.isEmpty else { return [ShiftPair(0, 16)] }
     return try shifts.map { typed in
-      let values = try Self.list(typed, flag: "--shifts")
+      let values = try list(typed, flag: "--shifts")
       guard values.count == 2 else {
         throw CommandFailure(.wrongUsage, "--shifts takes two shifts, as 0,16; found '\(typed)'")
       }

@@ -1,0 +1,96 @@
+// What follows the dot stage, on rows: recipes that agree up to the dot stage need their sums accumulated once, and each then
+// scales, normalises and rounds them in its own way.
+
+import FloatingPointFormats
+import RotaryAttention
+
+extension Emulation {
+  /// The recipe up to the dot stage, with a logit stage that hands the accumulators through: two emulations on the same problem
+  /// whose recipes have equal values here accumulate the same sums. Nil where the sums stay exact (no number could be shared) and
+  /// where the logit stage acts on the vectors before the dot stage.
+  public var recipeUpToDot: Recipe? {
+    guard !recipe.dot.rounding.isExact, !recipe.logit.scaling.scalesOperands else { return nil }
+    var result = recipeUpToLogit
+    let binary64 = RoundingChain([.fp64])
+    result.logit = Recipe.Logit(storedScore: .exact, scaleFactor: binary64, rounding: binary64)
+    return result
+  }
+
+  /// The recipe up to the logit stage, without its name: emulations with equal values here have the same logits.
+  public var recipeUpToLogit: Recipe {
+    var result = recipe
+    (result.name, result.summary, result.source) = ("", "", "")
+    result.probability = .exact
+    return result
+  }
+
+  /// The emulation of ``recipeUpToDot``: its logits are the accumulators, times one in binary64.
+  ///
+  /// - Throws: as ``init(recipe:embedding:scale:)``.
+  public func upToDot() throws -> Emulation? {
+    try recipeUpToDot.map {
+      try Emulation(recipe: $0, embedding: embedding, scale: .value(NumberLiteral("1")))
+    }
+  }
+}
+
+/// The logit and probability stages of an emulation on rows of numbers.
+public struct RowStages: Sendable {
+  private let logit: LogitArithmetic
+  private let isIdentity: Bool
+  private let probability: ScalarArithmetic?
+
+  /// The stages after the dot stage.
+  public init(_ emulation: Emulation) {
+    logit = LogitArithmetic(emulation)
+    isIdentity = logit.isIdentity
+    probability = emulation.recipe.probability.isExact ? nil : ScalarArithmetic(emulation.recipe.probability)
+  }
+
+  /// Turns accumulators into logits, in place, rounded to binary64 where the recipe leaves them exact.
+  ///
+  /// - Parameters:
+  ///   - row: the accumulators of one query against `keys`.
+  ///   - query: the query's index.
+  ///   - keys: the keys' indices.
+  ///   - layer: with `head` what makes random words distinct.
+  ///   - head: the query head.
+  /// - Throws: ``UndecidedRounding``.
+  public func scale(
+    _ row: UnsafeMutableBufferPointer<Double>, query: Int, keys: Range<Int>, layer: Int, head: Int
+  ) throws {
+    if isIdentity { return }
+    if logit.scaleFast(row) { return }
+    for (offset, key) in keys.enumerated() {
+      row[offset] = try logit.logit(
+        row[offset], ScorePlace(query: query, key: key, layer: layer, head: head))
+    }
+  }
+
+  /// The probability stage's rounding of a row of softmax; false, and nothing written, where the recipe does not round them.
+  ///
+  /// - Parameters:
+  ///   - softmax: the probabilities before rounding.
+  ///   - query: the query's index, for stochastic rounding, as `layer` and `head`.
+  ///   - rounded: one place a probability.
+  public func round(
+    _ softmax: UnsafeBufferPointer<Double>, query: Int, layer: Int, head: Int,
+    into rounded: UnsafeMutableBufferPointer<Double>
+  ) -> Bool {
+    guard let probability else { return false }
+    if case .narrow(let first, let rest, _) = probability, rest.count <= 1 {
+      let second = rest.first
+      for index in softmax.indices {
+        let once = first(softmax[index])
+        rounded[index] = second.map { $0(once) } ?? once
+      }
+      return true
+    }
+    for index in softmax.indices {
+      rounded[index] = probability.round(
+        softmax[index],
+        ScorePlace(query: query, key: index, layer: layer, head: head).counter(.probability))
+    }
+    return true
+  }
+}
