@@ -70,12 +70,14 @@ struct CaseNames {
   let setup: CaseSetup
   var values: Set<String>
 
-  /// Reads an operand: a known name, else one number or an array of numbers.
+  /// Reads an operand: a known name, else one number (`inf` and `nan` too) or an array of numbers.
   ///
   /// - Throws: ``CaseError``.
   func operand(_ object: CaseObject, _ key: String) throws -> CaseOperand {
     let (texts, isList) = try object.texts(key)
-    if !isList, let first = texts[0].unicodeScalars.first, first.properties.isAlphabetic {
+    if !isList, let first = texts[0].unicodeScalars.first, first.properties.isAlphabetic,
+      values.contains(texts[0]) || (try? NumberLiteral(texts[0])) == nil
+    {
       return .reference(try reference(object, key))
     }
     let numbers = try object.literals(key).literals.map(CaseNumber.init)

@@ -176,6 +176,12 @@ struct TableScreen: Sendable {
       }
       return ExactReal(try StoredPhase.rounded(stored: (cosine, sine), exact: exact))
     case .cosine, .sine:
+      // Where nothing rounds after equal angles, the two sides are one expression; see above.
+      if trig.isEmpty, let angle = try table.emulation.angle(position: position, pair: pair).exactReal,
+        ExactReal.sum([angle, -exact]).isZero
+      {
+        return ExactReal(Rational(0))
+      }
       let stored = try storedTrig(quantity, position: position, pair: pair).exactReal!
       return try ExactReal.sum([stored, -(quantity == .cosine ? exact.cosine : exact.sine)]).magnitude()
     }
