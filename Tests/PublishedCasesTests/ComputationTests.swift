@@ -93,6 +93,17 @@ import Testing
     #expect(found["a.cosine"]?.doubles == [0.5625, 0.86328125])
   }
 
+  @Test func differencesOfEqualAnglesAreZero() throws {
+    for frequency in [#""exact""#, #""fp32""#] {
+      let found = try values(
+        setup: tableSetup(
+          frequency: frequency, position: #""exact""#, angle: #""exact""#, trig: #""exact""#,
+          table: #""exact""#),
+        #"{"name": "a", "compute": "tableEntry", "table": "t", "position": 3, "pair": 0}"#)
+      #expect(found["a.angleDifference"]?.integers == [0] && found["a.cosineDifference"]?.integers == [0])
+    }
+  }
+
   @Test func distinctCountsWhatAFormatMerges() throws {
     let found = try values(
       #"{"name": "a", "compute": "distinct", "values": {"from": 253, "to": 262}, "format": "bf16"}"#)

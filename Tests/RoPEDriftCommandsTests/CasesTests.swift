@@ -44,6 +44,14 @@ import Testing
         """)
   }
 
+  @Test func everyWorkingCanBeShown() {
+    let names = CaseRegistry.all.filter { !$0.isExperiment }.map(\.name)
+    let all = ropedrift(["cases", "--json"] + names.filter { $0 != "modalities-462" && $0 != "mlx-lm-1076" })
+    #expect(all.exit == .done && all.talk.isEmpty, "\(all.talk)")
+    let one = ropedrift("cases", "tensorrt-llm-18774")
+    #expect(one.exit == .done && one.output.contains("entry.cosineDifference[0]"), "\(one.talk)")
+  }
+
   @Test func jsonHasTheWorkingToo() {
     let output = ropedrift("cases", "litgpt-1031", "--json").output
     for line in [
@@ -74,5 +82,6 @@ import Testing
     #expect(misspelt.exit == .wrongUsage && misspelt.talk.contains("did you mean 'candle-3520'?"))
     let missing = ropedrift("cases", "nowhere.json")
     #expect(missing.exit == .failed && missing.talk.contains("cannot be read"))
+    #expect(ropedrift("cases", "candle-3520", "--experiments").exit == .wrongUsage)
   }
 }

@@ -65,6 +65,19 @@ public struct CaseTable: Sendable {
   }
 }
 
+extension CaseTable {
+  /// Whether the stored angle is p·ω itself. No precision could tell the difference of two such angles, or of their cosines, from
+  /// zero: where this holds it must not be computed.
+  func angleIsExact(position: Int, pair: Int) throws -> Bool {
+    if recipe.inverseFrequency.rounding.isExact, recipe.angle.isExact {
+      let stored = try recipe.position.stored(.real(ExactReal(Rational(position)))).value
+      return stored.exactReal?.rational == Rational(position)
+    }
+    guard let angle = try emulation.angle(position: position, pair: pair).exactReal else { return false }
+    return ExactReal.sum([angle, -embedding.exactAngle(position: position, pair: pair)]).isZero
+  }
+}
+
 /// The set-up of a case.
 public struct CaseSetup: Sendable {
   /// Numbers exactly as written, by name.

@@ -50,8 +50,12 @@ struct TableEntryStep: CaseComputation {
       add("exactAngle", .real(exact))
       add("exactCosine", .real(exact.cosine))
       add("exactSine", .real(exact.sine))
-      add("angleDifference", difference(entry.angle, exact))
-      add("cosineDifference", difference(entry.cosine, exact.cosine))
+      let isExact = try table.angleIsExact(position: position, pair: pair)
+      add("angleDifference", isExact ? .real(ExactReal(Rational(0))) : difference(entry.angle, exact))
+      let isExactCosine = isExact && recipe.trig.isExact && recipe.table.isExact
+      add(
+        "cosineDifference",
+        isExactCosine ? .real(ExactReal(Rational(0))) : difference(entry.cosine, exact.cosine))
     }
     return columns.mapValues { isList ? CaseValue(list: $0) : CaseValue($0[0]) }
   }

@@ -146,21 +146,14 @@ struct TableScreen: Sendable {
     return quantity == .cosine ? entry.cosine : entry.sine
   }
 
-  /// Whether nothing but the position is rounded on the way to a quantity.
-  private func isExact(_ quantity: TableQuantity) -> Bool {
-    table.recipe.inverseFrequency.rounding.isExact && angle == nil
-      && (trig.isEmpty || quantity == .angle || quantity == .wrappedAngle)
-  }
-
   /// The quantity exactly; the stored value is finite.
   func exactError(_ quantity: TableQuantity, position: Int, pair: Int) throws -> ExactReal {
-    if quantity != .phase, isExact(quantity),
-      self.position?(Double(position)) ?? Double(position) == Double(position)
+    let exact = table.embedding.exactAngle(position: position, pair: pair)
+    if quantity != .phase, try table.angleIsExact(position: position, pair: pair),
+      trig.isEmpty || quantity == .angle || quantity == .wrappedAngle
     {
-      // The same expression twice, which no precision could tell from two that differ.
       return ExactReal(Rational(0))
     }
-    let exact = table.embedding.exactAngle(position: position, pair: pair)
     switch quantity {
     case .angle, .wrappedAngle:
       let stored = try table.emulation.angle(position: position, pair: pair)
@@ -176,12 +169,6 @@ struct TableScreen: Sendable {
       }
       return ExactReal(try StoredPhase.rounded(stored: (cosine, sine), exact: exact))
     case .cosine, .sine:
-      // Where nothing rounds after equal angles, the two sides are one expression; see above.
-      if trig.isEmpty, let angle = try table.emulation.angle(position: position, pair: pair).exactReal,
-        ExactReal.sum([angle, -exact]).isZero
-      {
-        return ExactReal(Rational(0))
-      }
       let stored = try storedTrig(quantity, position: position, pair: pair).exactReal!
       return try ExactReal.sum([stored, -(quantity == .cosine ? exact.cosine : exact.sine)]).magnitude()
     }
