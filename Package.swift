@@ -34,6 +34,18 @@ let modelFiles = [
   "smollm2-135m", "gpt-neox-20b", "gpt-j-6b", "deepseek-v3",
 ]
 
+/// The cases of Sources/PublishedCases/Cases, as CaseRegistry lists them.
+let caseFiles = [
+  "gpt-neox-1003", "lightning-thunder-1889", "batch-invariant-ops-24", "transformers-48428",
+  "candle-3520", "transformers-25681", "keras-hub-1494", "litgpt-1031", "tensorrt-llm-18774",
+  "stable-audio-3-81", "imp-1316", "sglang-jax-1473", "pytorch-122260", "pytorch-121558",
+  "modalities-462", "megatron-deepspeed-206", "diffusers-13920", "pytorch-137774",
+  "megatron-lm-535", "tiny-vllm-1", "executorch-19235", "vllm-28244", "keras-hub-2981",
+  "vllm-46280", "mlx-lm-1507", "unsloth-gemma", "pytorch-34758", "pytorch-1681", "cactus-688",
+  "mlx-lm-1076", "pie-536", "transformers-28685", "tpu-inference-3580", "yarn-53",
+  "torch-mojo-backend-398", "mlxcel-1049", "wang2024-figure-1", "sinkcast-five-keys",
+]
+
 // The targets stand in layers; an arrow in ARCHITECTURE.md points down only, and so does every
 // dependency here.
 let package = Package(
@@ -139,12 +151,27 @@ let package = Package(
       ]),
     .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting"]),
 
+    // Published cases as data, run and judged.
+    .target(
+      name: "PublishedCases",
+      dependencies: [
+        "ArbitraryPrecision", "CMPFR", "DriftAnalysis", "EmulatedEngine", "FloatingPointFormats",
+        "ReferenceEngine", "RotaryAttention", "StrictJSON", "TensorIO",
+      ],
+      resources: caseFiles.map { .embedInCode("Cases/\($0).json") }),
+    .testTarget(
+      name: "PublishedCasesTests",
+      dependencies: [
+        "PublishedCases", "ArbitraryPrecision", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine",
+        "RotaryAttention",
+      ]),
+
     // What a user of the library imports: everything above, and nothing of the command line.
     .target(
       name: "RoPEDrift",
       dependencies: [
         "FloatingPointFormats", "ArbitraryPrecision", "RotaryAttention", "ReferenceEngine", "EmulatedEngine",
-        "TensorIO", "DriftAnalysis", "DriftReporting",
+        "TensorIO", "DriftAnalysis", "DriftReporting", "PublishedCases",
       ]),
 
     // The commands, which tests run in process, and the executable around them. The executable's target is

@@ -5,6 +5,7 @@
 @_exported import DriftReporting
 @_exported import EmulatedEngine
 @_exported import FloatingPointFormats
+@_exported import PublishedCases
 @_exported import ReferenceEngine
 @_exported import RotaryAttention
 @_exported import TensorIO

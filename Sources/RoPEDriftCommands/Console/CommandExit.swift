@@ -59,6 +59,12 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
       } else {
         self.init(.failed, error.description)
       }
+    case let error as CaseError:
+      if case .unknownName = error {
+        self.init(.wrongUsage, error.description)
+      } else {
+        self.init(.failed, error.description)
+      }
     case let error as UndecidedRounding: self.init(.failed, error.description)
     default: self.init(.failed, String(describing: error))
     }
