@@ -21,8 +21,8 @@ struct RootCommand: ParsableCommand {
 
   /// The subcommands in the order in which help lists them. A command is added by its file and a line here.
   static let commands: [any ParsableCommand.Type] = [
-    ReportCommand.self, ScoreCommand.self, RoundCommand.self, FrequenciesCommand.self, RecipesCommand.self,
-    FormatsCommand.self, InspectCommand.self,
+    ReportCommand.self, ScoreCommand.self, RoundCommand.self, FrequenciesCommand.self, AnglesCommand.self,
+    RecipesCommand.self, FormatsCommand.self, InspectCommand.self,
   ]
 }
 

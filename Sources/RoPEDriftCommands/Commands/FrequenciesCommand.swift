@@ -17,11 +17,7 @@ struct FrequenciesCommand: ParsableCommand {
         ropedrift frequencies capture.safetensors --digits 40 --json
       """)
 
-  @OptionGroup var input: InputArgument
-  @OptionGroup var options: FrequencyOptions
-  @Option(
-    help: ArgumentHelp("Channels of a head; the input's, or the rotary size, if left out.", valueName: "d"))
-  var headSize: Int?
+  @OptionGroup var problem: EmbeddingOptions
   @OptionGroup var digits: DigitsOption
   @OptionGroup var formats: FormatOptions
   @OptionGroup var recipes: RecipeOptions
@@ -32,7 +28,7 @@ struct FrequenciesCommand: ParsableCommand {
     let digits = digits.digits ?? 17
     let recipes = try recipes.resolve()
     let formats = try formats.resolve(default: [.fp32, .bf16, .fp16])
-    let embedding = try embedding()
+    let embedding = try problem.resolve()
     let exact = try embedding.exactFrequencies()
     var columns: [FrequencyColumn] = []
     for format in formats { columns.append(try FrequencyColumn(format, exact)) }
@@ -72,26 +68,6 @@ struct FrequenciesCommand: ParsableCommand {
     if !embedding.scaling.isDefault {
       try console.print("scaling \(embedding.scaling), attention factor \(factor)")
     }
-  }
-
-  /// The embedding of the flags alone where they say enough, else of the input.
-  private func embedding() throws -> RotaryEmbedding {
-    // Frequencies do not depend on the layout.
-    let layout = RotaryLayout.halfSplit
-    if input.input == nil, let base = options.base, let size = options.rotarySize {
-      return try RotaryEmbedding(
-        headSize: headSize ?? size, rotarySize: size, base: base, layout: layout,
-        scaling: options.scaling.map { try RotaryScaling(spelling: $0) } ?? .none)
-    }
-    let input = try input.open()
-    let sizes = Set(input.layerShapes.map(\.headSize))
-    guard let size = headSize ?? (sizes.count == 1 ? sizes.first : nil) else {
-      throw CommandFailure(
-        .wrongUsage,
-        "the layers of \(input.spelling) have heads of \(sizes.sorted().map(String.init).joined(separator: ", ")) channels; choose with --head-size"
-      )
-    }
-    return try options.resolve(for: input, layout: layout).embedding(headSize: size)
   }
 }
 
