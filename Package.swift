@@ -89,7 +89,7 @@ let package = Package(
       name: "DriftAnalysisTests",
       dependencies: [
         "DriftAnalysis", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
-        "TensorIO",
+        "TensorIO", "TestSupport",
       ]),
 
     // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.
@@ -132,6 +132,7 @@ let package = Package(
       name: "EmulatedEngineTests",
       dependencies: [
         "EmulatedEngine", "ArbitraryPrecision", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
+        "TestSupport",
       ]),
 
     // The problem: embedding, shape, mask, positions, models. No arithmetic.

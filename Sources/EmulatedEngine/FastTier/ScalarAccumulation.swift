@@ -118,7 +118,8 @@ struct AlignedBlocks: Sendable {
         }
       }
       if !isFinite {
-        accumulator = accumulator.isFinite ? accumulator + special : special
+        accumulator = format.rounded(
+          ExactValue(accumulator.isFinite ? accumulator + special : special), rounding)
       } else if largest == Int.min {
         accumulator = 0
       } else {

@@ -26,7 +26,8 @@ struct TensorCore: Sendable {
     // Not finite: as IEEE 754 multiplies and adds.
     let values = query + key + [accumulator]
     guard values.allSatisfy(\.isFinite) else {
-      return zip(query, key).reduce(accumulator) { sum, operands in sum + operands.0 * operands.1 }
+      let special = zip(query, key).reduce(accumulator) { sum, operands in sum + operands.0 * operands.1 }
+      return format.rounded(ExactValue(special), rounding)
     }
     var terms = zip(query, key).filter { $0 != 0 && $1 != 0 }.map { q, k in
       (exponent: Int(q.exponent) + Int(k.exponent), value: Rational(q) * Rational(k))

@@ -70,6 +70,10 @@ extension Emulation {
     case .divideScore: return try stage.rounding.quotient(score, factor, counter)
     case .onQuery, .onQueryAndKey: return try stage.rounding.round(score, counter)
     case .insideExponential:
+      // Exact constants cancel, and no precision would show it.
+      if stage.log2e.isExact, stage.exponentFactor.isExact, stage.exponent.isExact {
+        return try stage.rounding.product(score, factor, counter)
+      }
       let exponent = try stage.exponent.product(score, factor, counter, step: 7)
       return try stage.rounding.round(StageValue.product(exponent, .real(Self.naturalLogarithmOf2)), counter)
     }
@@ -99,6 +103,9 @@ extension Recipe.Logit {
     case .divideScore: return try scaleFactor.round(.real(scale.reciprocal), counter)
     case .onQueryAndKey: return try scaleFactor.round(.real(scale.squareRoot), counter)
     case .insideExponential:
+      if log2e.isExact, exponentFactor.isExact, exponent.isExact {
+        return try scaleFactor.round(.real(scale), counter)
+      }
       let stored = try scaleFactor.round(.real(scale), counter)
       let constant = try log2e.round(
         .real(Emulation.naturalLogarithmOf2.reciprocal), StageCounter(.scaleFactor, 1))

@@ -53,8 +53,8 @@ public struct CaseTable: Sendable {
     recipe.inverseFrequency = Recipe.InverseFrequency(
       formula: try frequency.name("formula"), rounding: try frequency.chain())
     recipe.position = try object.stage("position")
-    recipe.angle = try object.stage("angle")
-    recipe.trig = try object.stage("trig")
+    recipe.angle.rounding = try object.stage("angle")
+    recipe.trig.rounding = try object.stage("trig")
     recipe.table = try object.stage("table")
     do {
       emulation = try Emulation(
@@ -69,7 +69,7 @@ extension CaseTable {
   /// Whether the stored angle is p·ω itself. No precision could tell the difference of two such angles, or of their cosines, from
   /// zero: where this holds it must not be computed.
   func angleIsExact(position: Int, pair: Int) throws -> Bool {
-    if recipe.inverseFrequency.rounding.isExact, recipe.angle.isExact {
+    if recipe.inverseFrequency.rounding.isExact, recipe.angle.rounding.isExact {
       let stored = try recipe.position.stored(.real(ExactReal(Rational(position)))).value
       return stored.exactReal?.rational == Rational(position)
     }

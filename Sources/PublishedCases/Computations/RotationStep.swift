@@ -38,22 +38,26 @@ struct RotationStep: CaseComputation {
     for algorithm in Recipe.Rotation.Algorithm.allCases {
       let name = algorithm.rawValue
       result[name] = stored(algorithm, x, cosine, -y, sine)
-      result["\(name).second"] = stored(algorithm, x, sine, y, cosine)
+      result["\(name).second"] = stored(algorithm, x, sine, y, cosine, isSecond: true)
     }
     return result
   }
 
-  /// a·b + c·d.
+  /// a·b + c·d; in the second component of a pair the sine stands in the first product.
   private func stored(
-    _ algorithm: Recipe.Rotation.Algorithm, _ a: Double, _ b: Double, _ c: Double, _ d: Double
+    _ algorithm: Recipe.Rotation.Algorithm, _ a: Double, _ b: Double, _ c: Double, _ d: Double,
+    isSecond: Bool = false
   ) -> CaseValue {
     func product(_ x: Double, _ y: Double) -> Double { chain.rounded(.product(x, y)) }
     let rounding = chain.rounding
     let exact: ExactValue =
       switch algorithm {
       case .perOperation: .sum(product(a, b), product(c, d), rounding)
-      case .fusedFirstProductExact: .productSum(a, b, product(c, d), rounding)
-      case .fusedSecondProductExact: .productSum(c, d, product(a, b), rounding)
+      case .fusedFirstProductExact, .fusedCosineProductExact where !isSecond,
+        .fusedSineProductExact where isSecond:
+        .productSum(a, b, product(c, d), rounding)
+      case .fusedSecondProductExact, .fusedCosineProductExact, .fusedSineProductExact:
+        .productSum(c, d, product(a, b), rounding)
       case .wide: .sumOfProducts(a, b, c, d, rounding)
       }
     return CaseValue(CaseNumber(.number(chain.rounded(exact)), format: chain.stored))

@@ -33,7 +33,7 @@ struct TableEntryStep: CaseComputation {
   func run(_ scope: CaseScope) throws -> [String: CaseValue] {
     var columns: [String: [CaseNumber]] = [:]
     let recipe = table.recipe
-    let tableFormat = recipe.table.stored ?? recipe.trig.stored
+    let tableFormat = recipe.table.stored ?? recipe.trig.rounding.stored
     for pair in pairs {
       func add(_ part: String, _ value: StageValue, _ format: FloatingPointFormat? = nil) {
         columns[part, default: []].append(CaseNumber(value, format: format))
@@ -43,7 +43,7 @@ struct TableEntryStep: CaseComputation {
       add("frequency", table.emulation.frequencies[pair], recipe.inverseFrequency.rounding.stored)
       columns["position", default: []].append(
         try recipe.position.stored(.real(ExactReal(Rational(position)))))
-      add("angle", entry.angle, recipe.angle.stored)
+      add("angle", entry.angle, recipe.angle.rounding.stored)
       add("cosine", entry.cosine, tableFormat)
       add("sine", entry.sine, tableFormat)
       add("exactFrequency", .real(table.embedding.frequencies[pair]))
@@ -52,7 +52,7 @@ struct TableEntryStep: CaseComputation {
       add("exactSine", .real(exact.sine))
       let isExact = try table.angleIsExact(position: position, pair: pair)
       add("angleDifference", isExact ? .real(ExactReal(Rational(0))) : difference(entry.angle, exact))
-      let isExactCosine = isExact && recipe.trig.isExact && recipe.table.isExact
+      let isExactCosine = isExact && recipe.trig.rounding.isExact && recipe.table.isExact
       add(
         "cosineDifference",
         isExactCosine ? .real(ExactReal(Rational(0))) : difference(entry.cosine, exact.cosine))

@@ -48,8 +48,8 @@ struct TableScreen: Sendable {
     }
     let recipe = table.recipe
     position = recipe.position.isExact ? nil : ChainRounder(recipe.position)
-    angle = recipe.angle.isExact ? nil : ChainRounder(recipe.angle)
-    trig = [recipe.trig, recipe.table].filter { !$0.isExact }.map(ChainRounder.init)
+    angle = recipe.angle.rounding.isExact ? nil : ChainRounder(recipe.angle.rounding)
+    trig = [recipe.trig.rounding, recipe.table].filter { !$0.isExact }.map(ChainRounder.init)
   }
 
   private static func twoParts(_ x: ExactReal) throws -> (high: Double, low: Double) {

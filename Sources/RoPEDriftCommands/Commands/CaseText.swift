@@ -165,13 +165,14 @@ extension CaseSetup {
       }
       + tables.map { name, value in
         let recipe = value.emulation.recipe
+        let stages: [(name: String, chain: RoundingChain)] = [
+          ("position", recipe.position), ("angle", recipe.angle.rounding), ("trig", recipe.trig.rounding),
+          ("table", recipe.table),
+        ]
+        let words = stages.map { "\($0.name) \($0.chain.summary)" }.joined(separator: "; ")
+        let frequency = recipe.inverseFrequency
         return (
-          name,
-          "table: frequency \(recipe.inverseFrequency.formula.rawValue) \(recipe.inverseFrequency.rounding.summary); "
-            + [
-              ("position", recipe.position), ("angle", recipe.angle), ("trig", recipe.trig),
-              ("table", recipe.table),
-            ].map { "\($0.0) \($0.1.summary)" }.joined(separator: "; ")
+          name, "table: frequency \(frequency.formula.rawValue) \(frequency.rounding.summary); \(words)"
         )
       }
   }

@@ -19,11 +19,7 @@ struct FrequenciesCommand: ParsableCommand {
         ropedrift frequencies capture.safetensors --digits 40 --json
       """)
 
-  @OptionGroup var input: InputArgument
-  @OptionGroup var options: FrequencyOptions
-  @Option(
-    help: ArgumentHelp("Channels of a head; the input's, or the rotary size, if left out.", valueName: "d"))
-  var headSize: Int?
+  @OptionGroup var problem: EmbeddingOptions
   @OptionGroup var digits: DigitsOption
   @OptionGroup var formats: FormatOptions
   @OptionGroup var recipes: RecipeOptions
@@ -34,7 +30,7 @@ struct FrequenciesCommand: ParsableCommand {
     let digits = digits.digits ?? 17
     let recipes = try recipes.resolve()
     let formats = try formats.resolve(default: [.fp32, .bf16, .fp16])
-    let embedding = try embedding()
+    let embedding = try problem.resolve()
     let exact = try embedding.exactFrequencies()
     var columns: [FrequencyColumn] = []
     for format in formats { columns.append(try FrequencyColumn(format, exact)) }
@@ -74,54 +70,6 @@ struct FrequenciesCommand: ParsableCommand {
     if !embedding.scaling.isDefault {
       try console.print("scaling \(embedding.scaling), attention factor \(factor)")
     }
-  }
-
-  /// The embedding of the flags and the model alone where they say enough, else of the input.
-  private func embedding() throws -> RotaryEmbedding {
-    // Frequencies do not depend on the layout.
-    let layout = RotaryLayout.halfSplit
-    let model = try options.modelOfFrequencies()
-    if input.input == nil {
-      if let model { return try embedding(of: model, layout) }
-      if let base = options.base, let size = options.rotarySize {
-        return try RotaryEmbedding(
-          headSize: headSize ?? size, rotarySize: size, base: base, layout: layout,
-          scaling: options.scaling.map { try RotaryScaling(spelling: $0) } ?? .none)
-      }
-    }
-    let input = try input.open()
-    let sizes = Set(input.layerShapes.map(\.headSize))
-    guard let size = headSize ?? (sizes.count == 1 ? sizes.first : nil) else {
-      throw CommandFailure(
-        .wrongUsage,
-        "the layers of \(input.spelling) have heads of \(sizes.sorted().map(String.init).joined(separator: ", ")) channels; choose with --head-size"
-      )
-    }
-    try model?.checkSizes(input.layerShapes, of: input)
-    return try options.resolve(for: input, layout: layout, model: model).embedding(headSize: size)
-  }
-
-  /// The embedding of a model, with the flags that override it.
-  private func embedding(of model: ChosenModel, _ layout: RotaryLayout) throws -> RotaryEmbedding {
-    guard let base = options.base ?? model.layer.base else { throw model.missing(.base) }
-    let scaling = try options.scaling.map { try RotaryScaling(spelling: $0) } ?? model.scaling()
-    guard let scaling else { throw model.missing(.scaling) }
-    let whole = headSize ?? model.layer.headSize
-    let size: Int? =
-      switch model.layer.rotaryPart {
-      case .channels(let count): count
-      case .wholeHead: whole
-      case nil: nil
-      }
-    guard let size = options.rotarySize ?? size else {
-      if model.layer.rotaryPart == .wholeHead {
-        throw CommandFailure(
-          .wrongUsage, "model \(model.name) does not say its head size; say it with --head-size")
-      }
-      throw model.missing(.rotarySize)
-    }
-    return try RotaryEmbedding(
-      headSize: whole ?? size, rotarySize: size, base: base, layout: layout, scaling: scaling)
   }
 }
 

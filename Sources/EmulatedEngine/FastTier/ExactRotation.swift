@@ -1,0 +1,191 @@
+// p·ω and its cos and sin for runs of positions at twice the precision of binary64, without MPFR at every position: the exact side
+// of every figure about tables.
+
+import ArbitraryPrecision
+import CMPFR
+
+/// Exact angles θ = p·ω of one frequency, and f·cos θ and f·sin θ, as unevaluated sums of two binary64 numbers.
+///
+/// With p = 1024·a + b, MPFR gives 1024aω, its cos and sin once for every a, and cos and sin of bω once for all; the rest is the
+/// addition theorem. MPFR's numbers are cut into pieces of 26 bits, so that the leading products are exact in binary64 without a
+/// fused multiply-add. Error of the sums high + low:
+///
+/// - θ: at most 2^−102·|θ|. ω is cut at 32, 64 and 96 bits, so that b times a piece is exact; the pieces of bω and of 1024aω
+///   (106 bits) are added with their rounding errors kept but for the last addition of numbers below 2^−53·θ.
+/// - f·cos θ, f·sin θ: at most 2^−74·f. Products of leading pieces are exact; the middle products (2^−26) are exact and added with
+///   three roundings of 2^−79; all else is below 2^−52 with roundings of 2^−105. MPFR's own error is 2^−127.
+final class ExactRotation: Sendable {
+  /// Positions that share an a.
+  static let span = 1024
+
+  /// ω.
+  let frequency: ExactReal
+  /// ω where it is a binary64 number of at most 32 bits, such as 1.
+  let number: Double?
+  /// ω in pieces of 32 bits.
+  let pieces: (Double, Double, Double)
+  /// f as the nearest binary64 number.
+  let factor: Double
+  /// Whether f is 1.
+  let hasFactor: Bool
+  private let unit: MPFRInterval
+  private let exactFactor: MPFRInterval?
+  // (6, span): the pieces of cos bω, then of sin bω.
+  private let steps: [Double]
+
+  /// Prepares a frequency and an attention factor.
+  init(frequency: ExactReal, attentionFactor: ExactReal) {
+    self.frequency = frequency
+    hasFactor = attentionFactor.rational != Rational(1)
+    exactFactor = hasFactor ? attentionFactor.interval(precision: ExactReal.initialPrecision) : nil
+    factor = exactFactor.map { mpfr_get_d($0.lower, MPFR_RNDN) } ?? 1
+    // As in ReferenceTrigonometry: times 2^53 at most, this leaves an error far below 2^−192 of the angle.
+    var precision = 384
+    while !Self.isNarrow(frequency.interval(precision: precision)) { precision *= 2 }
+    unit = frequency.interval(precision: precision)
+    let cut = Self.pieces(of: unit.lower, bits: [32, 32, 32])
+    pieces = (cut[0], cut[1], cut[2])
+    number = unit.isPoint && cut[1] == 0 && cut[2] == 0 && mpfr_cmp_d(unit.lower, cut[0]) == 0 ? cut[0] : nil
+
+    var steps = [Double](repeating: 0, count: 6 * Self.span)
+    for step in 0..<Self.span {
+      let (cosine, sine) = Self.cosineAndSine(of: unit, times: step, factor: nil)
+      for (piece, value) in [cosine.0, cosine.1, cosine.2, sine.0, sine.1, sine.2].enumerated() {
+        steps[piece * Self.span + step] = value
+      }
+    }
+    self.steps = steps
+  }
+
+  /// Whether an interval's width is at most 2^−320 of its lower end.
+  private static func isNarrow(_ interval: MPFRInterval) -> Bool {
+    let width = MPFRNumber(precision: 64)
+    mpfr_sub(width.pointer, interval.upper, interval.lower, MPFR_RNDU)
+    return mpfr_zero_p(width.pointer) != 0
+      || (mpfr_zero_p(interval.lower) == 0
+        && mpfr_get_exp(width.pointer) <= mpfr_get_exp(interval.lower) - 320)
+  }
+
+  /// x as numbers of so many bits, the first nearest to x, each further one nearest to what is left.
+  private static func pieces(of x: MPFRPointer, bits: [Int]) -> [Double] {
+    let rest = MPFRNumber(precision: max(Int(mpfr_get_prec(x)), 128))
+    mpfr_set(rest.pointer, x, MPFR_RNDN)
+    return bits.map { bits in
+      let piece = MPFRNumber(precision: bits)
+      mpfr_set(piece.pointer, rest.pointer, MPFR_RNDN)
+      mpfr_sub(rest.pointer, UnsafePointer(rest.pointer), piece.pointer, MPFR_RNDN)
+      return mpfr_get_d(piece.pointer, MPFR_RNDN)
+    }
+  }
+
+  private static func cosineAndSine(
+    of unit: MPFRInterval, times multiple: Int, factor: MPFRInterval?
+  ) -> (cosine: (Double, Double, Double), sine: (Double, Double, Double)) {
+    let angle = MPFRNumber(precision: unit.precision)
+    mpfr_mul_si(angle.pointer, unit.lower, multiple, MPFR_RNDN)
+    let cosine = MPFRNumber(precision: 128)
+    let sine = MPFRNumber(precision: 128)
+    mpfr_sin_cos(sine.pointer, cosine.pointer, angle.pointer, MPFR_RNDN)
+    if let factor {
+      mpfr_mul(cosine.pointer, UnsafePointer(cosine.pointer), factor.lower, MPFR_RNDN)
+      mpfr_mul(sine.pointer, UnsafePointer(sine.pointer), factor.lower, MPFR_RNDN)
+    }
+    return (cut(cosine.pointer), cut(sine.pointer))
+  }
+
+  /// A number as pieces of 26, 26 and 53 bits; the number becomes what is left.
+  private static func cut(_ x: MPFRPointer) -> (Double, Double, Double) {
+    func piece() -> Double {
+      // Veltkamp's splitting: the nearest number of 26 bits.
+      let nearest = mpfr_get_d(x, MPFR_RNDN)
+      let scaled = nearest * 0x8000001
+      let piece = scaled - (scaled - nearest)
+      mpfr_sub_d(x, UnsafePointer(x), piece, MPFR_RNDN)
+      return piece
+    }
+    let first = piece()
+    let second = piece()
+    return (first, second, mpfr_get_d(x, MPFR_RNDN))
+  }
+
+  /// What all positions 1024a … 1024a + 1023 share.
+  struct Base {
+    fileprivate let angle: (Double, Double)
+    fileprivate let cosine: (Double, Double, Double)
+    fileprivate let sine: (Double, Double, Double)
+  }
+
+  /// The base of the positions from `position`, a multiple of ``span``, on; of f·cos and f·sin where `scaled`.
+  func base(at position: Int, scaled: Bool) -> Base {
+    let angle = MPFRNumber(precision: unit.precision)
+    mpfr_mul_si(angle.pointer, unit.lower, position, MPFR_RNDN)
+    let pieces = Self.pieces(of: angle.pointer, bits: [53, 53])
+    let (cosine, sine) = Self.cosineAndSine(of: unit, times: position, factor: scaled ? exactFactor : nil)
+    return Base(angle: (pieces[0], pieces[1]), cosine: cosine, sine: sine)
+  }
+
+  /// Writes θ of the positions base + offset, base + offset + 1, ….
+  func writeAngles(
+    _ base: Base, offset: Int, count vectors: Int, high: UnsafeMutablePointer<Lanes>,
+    low: UnsafeMutablePointer<Lanes>
+  ) {
+    var b = Lanes(0, 1, 2, 3) + Double(offset)
+    for vector in 0..<vectors {
+      (high[vector], low[vector]) = Self.sum(
+        Lanes(repeating: base.angle.0), Lanes(repeating: base.angle.1), plus: b, times: pieces)
+      b += 4
+    }
+  }
+
+  /// high + low + multiple·ω for integral multiples below 2^21: error at most 2^−103 of the greatest summand.
+  @inline(__always) static func sum(
+    _ high: Lanes, _ low: Lanes, plus multiple: Lanes, times pieces: (Double, Double, Double)
+  ) -> (high: Lanes, low: Lanes) {
+    let (first, firstError) = twoSum(high, multiple * pieces.0)
+    let (second, secondError) = twoSum(firstError, multiple * pieces.1)
+    let (sum, rest) = twoSum(first, second)
+    let (nearest, left) = fastTwoSum(sum, rest + (secondError + (low + multiple * pieces.2)))
+    return (nearest, left)
+  }
+
+  /// Writes cos and sin (times f, as the base has it) of the positions base + offset, base + offset + 1, ….
+  func writeRotations(
+    _ base: Base, offset: Int, count vectors: Int, cosine: UnsafeMutablePointer<Lanes>,
+    cosineLow: UnsafeMutablePointer<Lanes>, sine: UnsafeMutablePointer<Lanes>,
+    sineLow: UnsafeMutablePointer<Lanes>
+  ) {
+    let (c1, c2, c3) = base.cosine
+    let (s1, s2, s3) = base.sine
+    steps.withUnsafeBytes { bytes in
+      func piece(_ index: Int) -> UnsafeRawPointer {
+        bytes.baseAddress! + (index * Self.span + offset) * MemoryLayout<Double>.stride
+      }
+      let (cb1, cb2, cb3, sb1, sb2, sb3) = (piece(0), piece(1), piece(2), piece(3), piece(4), piece(5))
+      for vector in 0..<vectors {
+        let at = vector * MemoryLayout<Lanes>.stride
+        let C1 = cb1.loadUnaligned(fromByteOffset: at, as: Lanes.self)
+        let C2 = cb2.loadUnaligned(fromByteOffset: at, as: Lanes.self)
+        let C3 = cb3.loadUnaligned(fromByteOffset: at, as: Lanes.self)
+        let S1 = sb1.loadUnaligned(fromByteOffset: at, as: Lanes.self)
+        let S2 = sb2.loadUnaligned(fromByteOffset: at, as: Lanes.self)
+        let S3 = sb3.loadUnaligned(fromByteOffset: at, as: Lanes.self)
+        let (ch, ce) = twoSum(C1 * c1, -(S1 * s1))
+        let cm = (C2 * c1 + C1 * c2) - (S2 * s1 + S1 * s2)
+        let cl = (C2 * c2 - S2 * s2) + ((C3 * c1 + C1 * c3) - (S3 * s1 + S1 * s3))
+        (cosine[vector], cosineLow[vector]) = Self.normalised(ch, cm, ce + cl)
+        let (sh, se) = twoSum(S1 * c1, C1 * s1)
+        let sm = (S2 * c1 + S1 * c2) + (C2 * s1 + C1 * s2)
+        let sl = (S2 * c2 + C2 * s2) + ((S3 * c1 + S1 * c3) + (C3 * s1 + C1 * s3))
+        (sine[vector], sineLow[vector]) = Self.normalised(sh, sm, se + sl)
+      }
+    }
+  }
+
+  /// high + middle + low as a sum of two whose first is the nearest number to it.
+  @inline(__always) private static func normalised(
+    _ high: Lanes, _ middle: Lanes, _ low: Lanes
+  ) -> (Lanes, Lanes) {
+    let (sum, error) = twoSum(high, middle)
+    return twoSum(sum, error + low)
+  }
+}

@@ -1,0 +1,117 @@
+// `ropedrift angles`: how far stored angles and tables of cos and sin are from the exact ones, and which stage is to blame.
+
+import ArgumentParser
+import RoPEDrift
+
+/// Errors of angles and tables by pair and range of positions.
+struct AnglesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "angles",
+    abstract:
+      "Measure how far the angles and the cos/sin table of recipes are off, per pair and range of positions.",
+    discussion: """
+      Δangle is the stored angle minus position times frequency, in radians, not wrapped; Δcos and Δsin are the stored values \
+      minus the exact ones (times the attention factor). The stage is the one whose rounding alone gives the greatest \
+      error. Without --ranges, positions are cut at powers of two from 2048 on. With --base and --rotary-size no input is read.
+
+      Examples:
+        ropedrift angles --base 10000 --rotary-size 128 --recipe fp32 --recipe table-bf16 --positions 0-32767
+        ropedrift angles --base 500000 --rotary-size 128 --recipe fp32 --positions 0-1048575 --stages -o angles
+        ropedrift angles capture.safetensors --recipe hf-fp16 --ranges 0-65503,65504-131071 --per-pair
+      """)
+
+  @OptionGroup var embedding: EmbeddingOptions
+  @OptionGroup var recipes: RecipeOptions
+  @Option(
+    help: ArgumentHelp(
+      "Positions, as 0-1048575 or 131071; cut at powers of two (default: 0-32767).", valueName: "list"),
+    transform: PositionRanges.init)
+  var positions: PositionRanges?
+  @Option(
+    help: ArgumentHelp(
+      "Ranges of positions to be measured as they are, instead of --positions.", valueName: "list"),
+    transform: PositionRanges.init)
+  var ranges: PositionRanges?
+  @Flag(help: "Show every rotary pair, not only the worst.")
+  var perPair = false
+  @Flag(help: "Show the greatest error with each stage alone rounded, and with each alone exact.")
+  var stages = false
+  @Option(
+    name: [.customShort("o"), .customLong("output")],
+    help: ArgumentHelp("Also write CSV tables into this folder.", valueName: "dir"))
+  var folder: String?
+  @Flag(help: "Replace an earlier report at the output path.")
+  var force = false
+  @OptionGroup var threads: ThreadsOption
+  @OptionGroup var format: JSONOption
+
+  func run() throws {
+    let console = Console.current
+    let chosen = try recipes.resolve()
+    guard !chosen.isEmpty else {
+      throw CommandFailure(.wrongUsage, "no recipe is named; name one with --recipe, such as --recipe fp32")
+    }
+    guard positions == nil || ranges == nil else {
+      throw CommandFailure(
+        .wrongUsage, "--positions and --ranges are two ways to say the same; leave one of them out")
+    }
+    guard folder != "-" else {
+      throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
+    }
+    guard folder != nil || !force else {
+      throw CommandFailure(.wrongUsage, "--force has no effect without -o; leave it out")
+    }
+    let location = try folder.map { try OutputLocation(checking: $0, replacing: force) }
+    let measured = ranges?.ranges ?? (positions?.ranges ?? [0...32767]).flatMap(AngleExperiment.octaves)
+    guard Set(measured).count == measured.count else {
+      throw CommandFailure(.wrongUsage, "a range of positions is named twice; name each once")
+    }
+    let experiment = try AngleExperiment(
+      embedding: try embedding.resolve(), recipes: chosen, ranges: measured)
+
+    let staged = try location.map { try StagedFolder(at: $0) }
+    let report = try InterruptionGuard.protecting(cleanup: { staged?.discard() }) {
+      let meter = ProgressMeter("entries", total: experiment.workload)
+      let results = try experiment.run(
+        threads: threads.count,
+        slow: {
+          console.note(
+            "\($0.name) rounds in a way that the fast evaluation does not know: every entry is computed in the plain tier, "
+              + "some thousands of times slower; fewer positions may be wanted")
+        }, progress: { meter.advance(by: $0) })
+      meter.finish()
+      let report = AngleReport(
+        command: canonicalCommand, toolVersion: RoPEDriftVersion.current, results: results)
+      if let staged {
+        try report.write(into: staged)
+        if let left = try staged.commit() {
+          console.note("the report that was replaced could not be removed and is now at \(left)")
+        }
+      }
+      return report
+    }
+    if format.json {
+      try console.print(json: try report.json(perPair: perPair))
+    } else {
+      try console.write(try report.results.text(perPair: perPair, stages: stages))
+      if let folder { try console.print("written to \(folder)") }
+    }
+  }
+
+  /// The command that makes the same tables: without the output path, `--force`, `--threads` and what only changes the text.
+  private var canonicalCommand: [String] {
+    var words = ["ropedrift", "angles"]
+    if let name = embedding.input.input { words.append(name) }
+    func add(_ flag: String, _ value: String?) {
+      if let value { words += value.hasPrefix("-") ? ["\(flag)=\(value)"] : [flag, value] }
+    }
+    add("--base", embedding.options.base?.text)
+    add("--rotary-size", embedding.options.rotarySize.map(String.init))
+    add("--scaling", embedding.options.scaling)
+    add("--head-size", embedding.headSize.map(String.init))
+    for name in recipes.names { add("--recipe", name) }
+    add("--positions", positions?.description)
+    add("--ranges", ranges?.description)
+    return words
+  }
+}
