@@ -31,7 +31,8 @@ import Testing
         names.filter { name in chains.contains { $0.stage == name } } == chains.map(\.stage), "\(recipe.name)"
       )
       for (stage, chain) in chains {
-        #expect(recipe[try #require(RecipeStage.all.first { $0.name == stage })] == chain)
+        let found = try #require(RecipeStage.all.first { $0.name == stage })
+        #expect(recipe[found] == chain)
       }
     }
   }
@@ -140,7 +141,7 @@ import Testing
   }
 
   /// The theorem, measured where nothing else is rounded: any of these stages alone or together gives error and no drift.
-  @Test(arguments: ["hf-bf16", "table-fp16", "flash-attn-rotary-bf16"])
+  @Test(arguments: ["hf-bf16", "table-fp16"])
   func theInvariantStagesAloneGiveErrorAndNoDrift(name: String) throws {
     let recipe = try RecipeRegistry.named(name)
     let variants = try StageVariants(recipe, carrier: .exact)

@@ -67,7 +67,7 @@ import Testing
     #expect(within.exit == .done && within.output.contains("as it is"), "\(within.talk)")
     let mended = attribute("--recipe", "fa2-bf16", "--budget", "logit_drift_max_abs=1/1000")
     #expect(mended.exit == .done && mended.output.contains("(chosen)"), "\(mended.output)")
-    let hopeless = attribute("--recipe", "fp32", "--budget", "logit_drift_max_abs=0")
+    let hopeless = attribute("--recipe", "fa2-bf16", "--budget", "logit_drift_max_abs=0")
     #expect(hopeless.exit == .budgetExceeded && hopeless.output.contains("the best is"), "\(hopeless.talk)")
   }
 
