@@ -109,7 +109,7 @@ import Testing
   /// kekzl/imp issue 1316: d = 8; greatest error of cos and sin with a binary32 frequency and a binary64 angle, and with a binary32
   /// angle.
   @Test func tablesOfImp() throws {
-    let wide = try recipe { $0.angle = RoundingChain([.fp64]) }
+    let wide = try recipe { $0.angle.rounding = RoundingChain([.fp64]) }
     for (position, expected, digit) in [
       (2000, 2.6e-6, 0.5e-7), (16_000, 1.9e-5, 0.5e-6), (131_071, 1.82e-4, 0.5e-6),
     ] {

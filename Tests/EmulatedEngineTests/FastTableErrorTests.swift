@@ -25,27 +25,27 @@ import Testing
       vary("fp64") {
         $0.inverseFrequency.rounding = RoundingChain([.fp64])
         $0.position = RoundingChain([.fp64])
-        $0.angle = RoundingChain([.fp64])
-        $0.trig = RoundingChain([.fp64])
+        $0.angle.rounding = RoundingChain([.fp64])
+        $0.trig.rounding = RoundingChain([.fp64])
         $0.table = RoundingChain([.fp64])
       },
       vary("fp64 frequency, fp32 angle") { $0.inverseFrequency.rounding = RoundingChain([.fp64]) },
       vary("angle fp32 then bf16") {
-        $0.angle = RoundingChain([.fp32, .bf16])
-        $0.trig = RoundingChain([.fp32, .fp16])
+        $0.angle.rounding = RoundingChain([.fp32, .bf16])
+        $0.trig.rounding = RoundingChain([.fp32, .fp16])
       },
       vary("exact angle, bf16 position") {
         $0.position = RoundingChain([.bf16])
-        $0.angle = .exact
+        $0.angle.rounding = .exact
       },
       vary("exact position and frequency, bf16 angle") {
         $0.inverseFrequency.rounding = .exact
         $0.position = .exact
-        $0.angle = RoundingChain([.bf16])
+        $0.angle.rounding = RoundingChain([.bf16])
         $0.table = RoundingChain([.bf16])
       },
       vary("exact trig") {
-        $0.trig = .exact
+        $0.trig.rounding = .exact
         $0.table = RoundingChain([.fp16])
       },
     ]
@@ -91,7 +91,7 @@ import Testing
                 "\(recipe.name) base \(base) position \(position) pair \(pair): \(name) \(shown(found)), plain \(shown(expected))"
               )
             }
-            if embedding.scaling.isDefault || !recipe.trig.isExact {
+            if embedding.scaling.isDefault || !recipe.trig.rounding.isExact {
               compare("angle", block.storedAngles, entry.angle)
             }
             compare("cos", block.storedTable?.cosine, entry.cosine)
@@ -147,7 +147,7 @@ import Testing
   @Test func exactTiesGoToThePlainTier() throws {
     var recipe = try RecipeRegistry.named("fp32")
     recipe.inverseFrequency.rounding = .exact
-    recipe.angle = RoundingChain([.bf16])
+    recipe.angle.rounding = RoundingChain([.bf16])
     let reference = try TableErrorReference(recipe: recipe, embedding: Self.embedding("10000"))
     let fast = try #require(try FastTableErrors(reference, subsets: [.all], threads: 1))
     let block = TableErrorBlock()
@@ -161,9 +161,9 @@ import Testing
 
   @Test func whatTheFastTierDoesNotKnowIsRefused() throws {
     for change in [
-      { $0.angle.rounding = .towardZero },
+      { $0.angle.rounding.rounding = .towardZero },
       { $0.table = RoundingChain([FloatingPointFormat.fp16.saturating], rounding: .up) },
-      { $0.trig = RoundingChain([.fp64, .fp32, .bf16]) },
+      { $0.trig.rounding = RoundingChain([.fp64, .fp32, .bf16]) },
     ] as [(inout Recipe) -> Void] {
       var recipe = try RecipeRegistry.named("fp32")
       change(&recipe)

@@ -36,7 +36,8 @@ import Testing
       ),
       origin: "mine.json")
     let screen = try TableScreen(read.setup.tables[0].value)
-    let isStored = screen.table.recipe.table.isExact == false || screen.table.recipe.trig.rounding.isExact == false
+    let isStored =
+      screen.table.recipe.table.isExact == false || screen.table.recipe.trig.rounding.isExact == false
     guard quantity != .phase || isStored else {
       #expect(throws: CaseError.self) { try read.run() }
       return

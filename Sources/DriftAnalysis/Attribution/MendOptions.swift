@@ -54,6 +54,7 @@ public struct MendOptions: Sendable {
   /// - Throws: ``AttributionError/roundsNothing(recipe:)``, ``ExperimentError``, ``ProblemError``, ``UndecidedRounding``,
   ///   ``TensorFileError``.
   public init(_ recipe: Recipe, problem: StageAttribution.Problem) throws {
+    let recipe = problem.applied(recipe)
     self.recipe = recipe
     let rounded = RecipeStage.rounded(by: recipe)
     guard !rounded.isEmpty else { throw AttributionError.roundsNothing(recipe: recipe.name) }

@@ -17,6 +17,8 @@ public struct StageAttribution: Sendable {
     public var embedding: RotaryEmbedding
     /// The scale of the logits.
     public var scale: AttentionScale
+    /// The cap of the logits; nil for none.
+    public var softcap: NumberLiteral?
     /// Nil for all.
     public var layers: [Int]?
     /// Nil for all.
@@ -29,16 +31,25 @@ public struct StageAttribution: Sendable {
     /// A problem.
     public init(
       input: AttentionInput, embedding: RotaryEmbedding, scale: AttentionScale = .inverseSquareRootOfHeadSize,
-      layers: [Int]? = nil, heads: [Int]? = nil, comparisons: [ShiftPair] = [ShiftPair(0, 16)],
+      softcap: NumberLiteral? = nil, layers: [Int]? = nil, heads: [Int]? = nil,
+      comparisons: [ShiftPair] = [ShiftPair(0, 16)],
       usesStoredFrequencies: Bool = false
     ) {
       self.input = input
       self.embedding = embedding
       self.scale = scale
+      self.softcap = softcap
       self.layers = layers
       self.heads = heads
       self.comparisons = comparisons
       self.usesStoredFrequencies = usesStoredFrequencies
+    }
+
+    /// The recipe as this problem applies it: without the steps of a softcap where there is none.
+    func applied(_ recipe: Recipe) -> Recipe {
+      var result = recipe
+      if softcap == nil { result.logit.softcap = nil }
+      return result
     }
 
     /// The experiment of some recipes: tables and errors, or the drift's totals alone.
@@ -48,7 +59,8 @@ public struct StageAttribution: Sendable {
       _ recipes: [Recipe], totalsOnly: Bool = false, queries: Set<Int>? = nil
     ) throws -> DriftExperiment {
       try DriftExperiment(
-        input: input, embedding: embedding, scale: scale, recipes: recipes, layers: layers, heads: heads,
+        input: input, embedding: embedding, scale: scale, softcap: softcap, recipes: recipes, layers: layers,
+        heads: heads,
         comparisons: totalsOnly ? [] : comparisons, sweep: totalsOnly ? comparisons : [], lengths: [],
         usesStoredFrequencies: usesStoredFrequencies, queries: queries)
     }
@@ -71,7 +83,7 @@ public struct StageAttribution: Sendable {
   public init(_ problem: Problem, recipes: [Recipe], carrier: StageCarrier = .binary64) throws {
     self.problem = problem
     guard !recipes.isEmpty else { throw ExperimentError.empty("recipes") }
-    variants = try recipes.map { try StageVariants($0, carrier: carrier) }
+    variants = try recipes.map { try StageVariants(problem.applied($0), carrier: carrier) }
     var names: Set<String> = []
     for name in variants.flatMap(\.recipes).map(\.name) where !names.insert(name).inserted {
       throw ExperimentError.repeatedRecipe(name)

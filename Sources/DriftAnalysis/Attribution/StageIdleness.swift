@@ -32,7 +32,7 @@ struct StageIdleness {
     case "position":
       return positions.allSatisfy { holds(chain, ExactReal(Rational($0)).rational) }
     case "logit.scaleFactor":
-      guard recipe.logit.scaling == .afterScore, recipe.logit.softcap == nil else { return false }
+      guard recipe.logit.scaling == .afterScore, experiment.softcap == nil else { return false }
       return holds(chain, experiment.scale.exact(headSize: experiment.shape.headSize).rational)
     case "input":
       return try inputIsUnchanged(recipe)
@@ -49,7 +49,8 @@ struct StageIdleness {
   }
 
   private func inputIsUnchanged(_ recipe: Recipe) throws -> Bool {
-    let emulation = try Emulation(recipe: recipe, embedding: experiment.embedding, scale: experiment.scale)
+    let emulation = try Emulation(
+      recipe: recipe, embedding: experiment.embedding, scale: experiment.scale, softcap: experiment.softcap)
     func isUnchanged(_ stored: [Double], _ side: VectorPlace.Side, _ layer: Int, _ head: Int) -> Bool {
       InputMatrix(stored, emulation: emulation, side: side, layer: layer, head: head).values
         .elementsEqual(stored) { $0.bitPattern == $1.bitPattern }

@@ -132,6 +132,7 @@ extension FastTableErrors {
   private func writeDifferences(_ key: TableStages, _ block: TableErrorBlock) throws {
     let (delta, deltaLow, stored) = (block.delta(key), block.deltaLow(key), block.stored(key))
     let isExact = pairs[block.pair].rotation.number != nil
+    let rational = pairs[block.pair].rational
     for vector in 0..<TableErrorBlock.vectors {
       let theta = block[.angle][vector]
       let (difference, error) = twoSum(stored[vector], -theta)
@@ -144,10 +145,15 @@ extension FastTableErrors {
       let isUnknown = high.magnitudes .<= theta * 0x1p-96 .& (theta .> 0)
       guard any(isUnknown) else { continue }
       for lane in 0..<4 where isUnknown[lane] && block.valid.contains(4 * vector + lane) {
+        let position = block.start + 4 * vector + lane
+        deltaLow[vector][lane] = 0
+        if let exact = rational?.product(position), exact == stored[vector][lane] {
+          delta[vector][lane] = 0
+          continue
+        }
         block.fallbacks += 1
         delta[vector][lane] = try reference.angleError(
-          position: block.start + 4 * vector + lane, pair: block.pair, block.angleRepresentative(key))
-        deltaLow[vector][lane] = 0
+          position: position, pair: block.pair, block.angleRepresentative(key))
       }
     }
   }

@@ -39,6 +39,34 @@ public final class FastTableErrors: Sendable {
     let stored: Double?
     /// The stored frequency minus ω, correctly rounded.
     let difference: Double
+    /// ω as numerator/(odd·2^k), where it is such a number of small integers.
+    let rational: SmallRational?
+  }
+
+  /// A rational frequency: where it divides a position, p·ω is a binary64 number and may be a stored angle exactly.
+  struct SmallRational {
+    private let numerator: Int
+    private let oddDenominator: Int
+    private let exponent: Int
+
+    init?(_ value: Rational?) {
+      guard let numerator = value?.smallNumerator, let denominator = value?.smallDenominator,
+        numerator.magnitude < 1 << 31, denominator < 1 << 31
+      else { return nil }
+      self.numerator = numerator
+      exponent = denominator.trailingZeroBitCount
+      oddDenominator = denominator >> exponent
+    }
+
+    /// p·ω where it is a binary64 number, else nil.
+    func product(_ position: Int) -> Double? {
+      guard position.magnitude < 1 << 31, (position * numerator).isMultiple(of: oddDenominator) else {
+        return nil
+      }
+      let quotient = position * numerator / oddDenominator
+      guard let number = Double(exactly: quotient) else { return nil }
+      return Double(sign: .plus, exponent: -exponent, significand: number)
+    }
   }
 
   /// Prepares a recipe; nil where an angle is not the product of position and stored frequency, where cos and sin are modelled, or
@@ -100,7 +128,7 @@ public final class FastTableErrors: Sendable {
       }
       return Pair(
         rotation: ExactRotation(frequency: frequencies[pair], attentionFactor: factor), stored: stored,
-        difference: difference)
+        difference: difference, rational: SmallRational(frequencies[pair].rational))
     }
   }
 

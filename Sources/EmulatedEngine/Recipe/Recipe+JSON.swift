@@ -185,6 +185,11 @@ struct AttentionStages {
         reader.values["exponent"] == nil ? .exact : try reader.chain("exponent")
       },
       rounding: try reader.chain())
+    if scaling == .onQueryAndKey, logit.scaledOperand.isExact {
+      throw reader.conflict(
+        "scaledOperand", value: "exact",
+        expected: "a format: the product of two exact roots of the scale is not told from the scale")
+    }
     if reader.values["softcap"] != nil {
       let softcap = try reader.object("softcap", keys: ["algorithm"] + Recipe.roundingKeys)
       let algorithm: Recipe.Logit.Softcap.Algorithm = try softcap.name("algorithm")

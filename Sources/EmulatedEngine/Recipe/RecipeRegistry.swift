@@ -35,6 +35,9 @@ public enum RecipeRegistry {
       return try Recipe(json: Data(file.bytes), origin: name)
     }
     let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    if parts.count == 2, let part = RecipePart.rotary.first(where: { $0.name == parts[0] }) {
+      throw RecipeError.incomplete(part: name, examples: part.types.map { "\(name)/\($0)" })
+    }
     if parts.count == 3 { return try composed(rotary: parts[0], attention: parts[1], type: parts[2]) }
     if let part = RecipePart.rotary.first(where: {
       name.hasPrefix($0.name + "-") && isType(name.dropFirst($0.name.count + 1))
@@ -87,11 +90,20 @@ public enum RecipeRegistry {
     }
     let recipe = try Recipe(json: data, origin: nameOrPath)
     // A table that says fp32 must mean the recipe that everybody knows by that name.
-    if let known = try? named(recipe.name), recipe != known {
+    if let known = try? named(recipe.name), !recipe.hasArithmetic(of: known) {
       throw RecipeError.invalidValue(
         recipe: nameOrPath, field: "name", value: "'\(recipe.name)'",
         expected: "a name of your own, because a named recipe of other arithmetic has this one")
     }
     return recipe
+  }
+}
+
+extension Recipe {
+  /// Whether two recipes are the same but for what is said of them.
+  fileprivate func hasArithmetic(of other: Recipe) -> Bool {
+    var copy = self
+    (copy.summary, copy.source) = (other.summary, other.source)
+    return copy == other
   }
 }

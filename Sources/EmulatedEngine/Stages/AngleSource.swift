@@ -59,6 +59,7 @@ enum AngleSource: Sendable {
       case .product(let frequencies): return frequencies
       case .quotient(let timescales, let divisor):
         return timescales.map { timescale in
+          if case .number(let t) = timescale, t == .infinity { return .number(0) }
           guard let t = timescale.exactReal, !t.isZero else { return .number(.nan) }
           guard let divisor else { return .real(t.reciprocal) }
           guard let d = divisor.exactReal, !d.isZero else { return .number(.nan) }

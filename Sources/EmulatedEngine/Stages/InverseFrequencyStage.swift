@@ -94,7 +94,7 @@ struct RoundedFrequencyArithmetic: FrequencyArithmetic {
     case .powReciprocal: return try elements.quotient(one, timescale(base: base, pair: pair, size: size))
     case .powInDoubleReciprocal:
       return try elements.quotient(one, elements.stored(host.power(base, 2 * pair, over: size)))
-    case .pow: return try elements.power(base, -2 * pair, over: size)
+    case .pow: return elements.power(base, exponent: -elements.stored(Rational(2 * pair, size)))
     case .powOfReciprocal: return try elements.power(elements.quotient(one, base), 2 * pair, over: size)
     case .exp2Log2:
       let exponent = elements.stored(Rational(2 * pair, size))

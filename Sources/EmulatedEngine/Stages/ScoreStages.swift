@@ -93,6 +93,11 @@ struct StoredSoftcap: Sendable {
 }
 
 extension Recipe.Logit {
+  /// What the stored factor was rounded to last.
+  public var factorChain: RoundingChain {
+    scaling == .insideExponential && !exponentFactor.isExact ? exponentFactor : scaleFactor
+  }
+
   /// c: the stored scale, its reciprocal or its root, or with log₂ e the factor inside the exponential.
   ///
   /// - Throws: ``UndecidedRounding``.

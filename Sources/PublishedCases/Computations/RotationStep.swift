@@ -53,7 +53,8 @@ struct RotationStep: CaseComputation {
     let exact: ExactValue =
       switch algorithm {
       case .perOperation: .sum(product(a, b), product(c, d), rounding)
-      case .fusedFirstProductExact, .fusedCosineProductExact where !isSecond,
+      case .fusedFirstProductExact,
+        .fusedCosineProductExact where !isSecond,
         .fusedSineProductExact where isSecond:
         .productSum(a, b, product(c, d), rounding)
       case .fusedSecondProductExact, .fusedCosineProductExact, .fusedSineProductExact:

@@ -127,7 +127,7 @@ struct AttributeCommand: ParsableCommand {
     let resolved = try problem.resolve(for: attention)
     return StageAttribution.Problem(
       input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
-      scale: resolved.scale,
+      scale: resolved.scale, softcap: resolved.softcap,
       layers: layers.map(\.index), heads: try selection.resolveHeads(of: layers[0], in: attention),
       comparisons: try ShiftOptions.pairs(shifts), usesStoredFrequencies: resolved.usesStoredFrequencies)
   }
@@ -165,7 +165,7 @@ struct AttributeCommand: ParsableCommand {
         words += [value.hasPrefix("-") ? "\(flag)=\(value)" : flag] + (value.hasPrefix("-") ? [] : [value])
       }
     }
-    for name in recipes.names { add("--recipe", name) }
+    for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }
     for pair in shifts { add("--shifts", pair) }
     add("--layers", selection.layers?.description)
     add("--heads", selection.heads?.description)
@@ -174,6 +174,7 @@ struct AttributeCommand: ParsableCommand {
     add("--scaling", problem.frequencies.scaling)
     add("--layout", problem.layout)
     add("--scale", problem.scale?.text)
+    add("--softcap", problem.softcap?.text)
     if problem.storedFrequencies { words.append("--stored-frequencies") }
     if exact { words.append("--exact") }
     if mends { words.append("--mends") }

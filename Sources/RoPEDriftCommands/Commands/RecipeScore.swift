@@ -31,7 +31,10 @@ struct RecipeScore {
   // MARK: Stages
 
   private func frequency(_ index: Int) throws -> StoredValue {
-    try stored(emulation.frequencies[index], recipe.inverseFrequency.rounding)
+    // What a stored timescale or step stands for is a real number in no format.
+    let frequency = emulation.frequencies[index]
+    if case .real = frequency { return try stored(frequency) }
+    return try stored(frequency, recipe.inverseFrequency.rounding)
   }
 
   private func angle(_ entry: TableEntry) throws -> StoredValue {
@@ -67,7 +70,7 @@ struct RecipeScore {
     return [
       ("accumulator", try stored(score.accumulator, recipe.dot.rounding)),
       ("stored score", try stored(score.storedScore, logit.storedScore, recipe.dot.rounding)),
-      ("scale factor", try stored(emulation.scaleFactor, logit.scaleFactor)),
+      ("scale factor", try stored(emulation.scaleFactor, logit.factorChain)),
       ("logit", try stored(score.logit, logit.rounding)),
     ]
   }
