@@ -22,7 +22,7 @@ struct RootCommand: ParsableCommand {
   /// The subcommands in the order in which help lists them. A command is added by its file and a line here.
   static let commands: [any ParsableCommand.Type] = [
     ReportCommand.self, ScoreCommand.self, RoundCommand.self, FrequenciesCommand.self, RecipesCommand.self,
-    FormatsCommand.self, ModelsCommand.self, InspectCommand.self,
+    FormatsCommand.self, ModelsCommand.self, InspectCommand.self, EmulateCommand.self,
   ]
 }
 
