@@ -175,7 +175,7 @@ import Testing
   @Test(arguments: [
     (["--recipe", "fp32", "--recipe", "hf-bf16"], "the tensors of one recipe, found 2"),
     ([], "the tensors of one recipe, found 0"),
-    (["--recipe", "fp32", "--tensors", "cosine"], "knows no 'cosine' (did you mean"),
+    (["--recipe", "fp32", "--tensors", "rotatedq"], "knows no 'rotatedq' (did you mean 'rotated_q'?)"),
     (["--recipe", "fp32", "--tensors", ""], "knows no ''"),
     (["--recipe", "fp32", "--layers", "2"], "has no layer 2; it has 0-1"),
     (["--recipe", "fp32", "--shift", "1.5"], "expected an integer within ±2^53"),
