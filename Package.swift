@@ -21,7 +21,7 @@ let rotaryPartFiles = [
 
 /// The halves of recipes of Sources/EmulatedEngine/Recipes/Attention, as RecipePart+Registry lists them.
 let attentionPartFiles = [
-  "hf-eager", "hf-eager-2023", "meta", "torch-cpu", "hf-eager-v100", "hf-eager-a100",
+  "hf-eager", "hf-eager-2023", "meta", "torch-cpu", "torch-cpu-fp32", "hf-eager-v100", "hf-eager-a100",
   "hf-eager-h100", "megatron", "sdpa-math", "sdpa-flash", "flex", "flex-tf32", "flash-attn-2",
   "flash-attn-3", "flashinfer", "flashinfer-half", "ggml-fa-cpu", "ggml-fa-cpu-tiled", "gemma-jax",
   "mlx-sdpa-fallback", "candle", "fused",

@@ -1,18 +1,13 @@
 // Safetensors files with bytes that depend on the content alone: for seeded inputs, for tests, for export.
 
 import FloatingPointFormats
-import StrictJSON
 
 /// Collects tensors and writes them as one safetensors file.
 ///
-/// The same tensors and metadata give the same bytes, in whatever order they were added: metadata is sorted by key, tensors
-/// by element type (widest alignment first, as the reference implementation does) and name; the header is padded with spaces
-/// to a multiple of 8 bytes, so that every tensor is aligned.
+/// The same tensors and metadata give the same bytes, in whatever order they were added; see ``SafetensorsLayout``.
 public struct SafetensorsWriter: Sendable {
   private struct Tensor: Sendable {
-    var name: String
-    var elementType: TensorElementType
-    var shape: [Int]
+    var place: SafetensorsLayout.Tensor
     var bytes: [UInt8]
   }
 
@@ -34,7 +29,7 @@ public struct SafetensorsWriter: Sendable {
     _ name: String, _ elementType: TensorElementType, shape: [Int], values: [Double]
   ) throws {
     guard let encoder = ElementEncoder(elementType) else {
-      throw fault(
+      throw SafetensorsLayout.fault(
         .unsupportedElementType, name, "an element type \(TensorElementType.realNames)", elementType.rawValue)
     }
     try add(name, elementType, shape, count: values.count) { encoder.encode(values) }
@@ -50,49 +45,25 @@ public struct SafetensorsWriter: Sendable {
   private mutating func add(
     _ name: String, _ type: TensorElementType, _ shape: [Int], count: Int, _ bytes: () -> [UInt8]
   ) throws {
-    guard name != "__metadata__", !tensors.contains(where: { $0.name == name }) else {
-      throw fault(.duplicateKey, name, "a name that is free", "one in use")
+    guard name != "__metadata__", !tensors.contains(where: { $0.place.name == name }) else {
+      throw SafetensorsLayout.fault(.duplicateKey, name, "a name that is free", "one in use")
     }
     guard elementCount(of: shape) == count else {
-      throw fault(.sizeMismatch, name, "as many values as the shape \(shape) has", "\(count)")
+      throw SafetensorsLayout.fault(
+        .sizeMismatch, name, "as many values as the shape \(shape) has", "\(count)")
     }
-    tensors.append(Tensor(name: name, elementType: type, shape: shape, bytes: bytes()))
-  }
-
-  private func fault(
-    _ kind: TensorFileError.Kind, _ name: String, _ expected: String, _ found: String
-  ) -> TensorFileError {
-    TensorFileError(
-      kind, file: "safetensors", tensor: name, expected: expected, found: found,
-      mend: "change what is given to the writer")
+    let place = SafetensorsLayout.Tensor(name: name, elementType: type, shape: shape)
+    tensors.append(Tensor(place: place, bytes: bytes()))
   }
 
   /// The whole file.
   public func bytes() -> [UInt8] {
-    let sorted = tensors.sorted { first, second in
-      first.elementType == second.elementType
-        ? first.name.utf8.lexicographicallyPrecedes(second.name.utf8) : first.elementType > second.elementType
-    }
-    var fields: [String] = []
-    if !metadata.isEmpty {
-      let members = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-        .map { "\($0.key.jsonQuoted):\($0.value.jsonQuoted)" }
-      fields.append("\"__metadata__\":{\(members.joined(separator: ","))}")
-    }
-    var offset = 0
-    for tensor in sorted {
-      let shape = tensor.shape.map(String.init).joined(separator: ",")
-      let end = offset + tensor.bytes.count
-      fields.append(
-        "\(tensor.name.jsonQuoted):{\"dtype\":\"\(tensor.elementType.rawValue)\",\"shape\":[\(shape)],"
-          + "\"data_offsets\":[\(offset),\(end)]}")
-      offset = end
-    }
-    var header = Array("{\(fields.joined(separator: ","))}".utf8)
-    header += [UInt8](repeating: 0x20, count: (8 - header.count % 8) % 8)
-    var bytes = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) } + header
-    bytes.reserveCapacity(bytes.count + offset)
-    for tensor in sorted { bytes += tensor.bytes }
+    // Names and sizes were checked when the tensors were added.
+    let layout = try! SafetensorsLayout(metadata: metadata, tensors: tensors.map(\.place))
+    let content = Dictionary(uniqueKeysWithValues: tensors.map { ($0.place.name, $0.bytes) })
+    var bytes = layout.header
+    bytes.reserveCapacity(layout.byteCount)
+    for tensor in layout.tensors { bytes += content[tensor.name]! }
     return bytes
   }
 

@@ -62,6 +62,14 @@ public struct BufferedFile: ~Copyable, Sendable {
     if buffer.count >= Self.capacity { try flush() }
   }
 
+  /// Appends bytes as they are.
+  ///
+  /// - Throws: ``OutputError``, of these bytes or of earlier ones.
+  public mutating func write(bytes: [UInt8]) throws(OutputError) {
+    buffer.append(contentsOf: bytes)
+    if buffer.count >= Self.capacity { try flush() }
+  }
+
   /// Appends one byte.
   mutating func write(byte: UInt8) throws(OutputError) {
     buffer.append(byte)

@@ -16,6 +16,12 @@ public enum OutputError: Error, Equatable, Sendable, CustomStringConvertible {
   case alreadyExists(String)
   /// The folder to be replaced holds something that no report wrote; `finding` says what.
   case notAReport(path: String, finding: String)
+  /// The path names no file that could be made: empty, `/`, `.`, `..`, or ending in a slash.
+  case notAFileName(String)
+  /// There is a folder, or anything else but a plain file, where a file is to be written.
+  case notAFile(String)
+  /// The file to be replaced is not one that this command wrote; `finding` says what it is.
+  case foreignFile(path: String, finding: String)
   /// Writing there is not permitted, or the file system is read-only.
   case notWritable(path: String, reason: String)
   /// The device or the quota is full.
@@ -28,7 +34,9 @@ public enum OutputError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Whether the command line is to blame (exit code 64) and not the machine (exit code 1).
   public var isWrongUsage: Bool {
     switch self {
-    case .notAFolderName, .parentMissing, .parentNotAFolder, .notAFolder, .alreadyExists, .notAReport: true
+    case .notAFolderName, .parentMissing, .parentNotAFolder, .notAFolder, .alreadyExists, .notAReport,
+      .notAFileName, .notAFile, .foreignFile:
+      true
     case .notWritable, .diskFull, .discarded, .failed: false
     }
   }
@@ -48,6 +56,12 @@ public enum OutputError: Error, Equatable, Sendable, CustomStringConvertible {
       "output '\(path)' exists already; choose another name, or replace it with --force"
     case .notAReport(let path, let finding):
       "output '\(path)': not replaced, because it is not just a report: \(finding); choose another name"
+    case .notAFileName(let path):
+      "output '\(path)': not the name of a file to write; give a new name, such as out/emulated.safetensors"
+    case .notAFile(let path):
+      "output '\(path)': something that is not a plain file is there; choose another name"
+    case .foreignFile(let path, let finding):
+      "output '\(path)': not replaced, because \(finding); choose another name"
     case .notWritable(let path, let reason):
       "output '\(path)': cannot be written (\(reason)); choose a folder that you may write to"
     case .diskFull(let path):

@@ -109,7 +109,7 @@ extension Emulation {
   }
 
   /// The stored rotated vectors, before what the dot product does to its operands.
-  private func storedMatrix(
+  func storedMatrix(
     _ input: InputMatrix, table: RotaryTable, firstRow: Int, side: VectorPlace.Side, layer: Int, head: Int
   ) throws -> RotatedMatrix {
     switch table.storage {

@@ -51,6 +51,7 @@ extension RecipePart {
     ("hf-eager-2023", PackageResources.hf_eager_2023_attention_json),
     ("meta", PackageResources.meta_attention_json),
     ("torch-cpu", PackageResources.torch_cpu_attention_json),
+    ("torch-cpu-fp32", PackageResources.torch_cpu_fp32_attention_json),
     ("hf-eager-v100", PackageResources.hf_eager_v100_attention_json),
     ("hf-eager-a100", PackageResources.hf_eager_a100_attention_json),
     ("hf-eager-h100", PackageResources.hf_eager_h100_attention_json),

@@ -1,0 +1,1 @@
+"""Bit agreement of emulated tensors with implementations, and the causes where there is none."""
