@@ -44,8 +44,8 @@ import Testing
     ("flashinfer-bf16", "no bound is documented"),
     ("vllm-fp64", "only in bf16, fp16, fp32"),
     ("vllm/flash-attn-2/fp32", "flash-attn-2 does not run in 'fp32'"),
-    ("vlm/flash-attn-2/bf16", "unknown rotary part 'vlm' (did you mean 'vllm'?)"),
-    ("vllm/flash-attn/bf16", "unknown attention part"),
+    ("vlm/flash-attn-2/bf16", "unknown rotary half 'vlm' (did you mean 'vllm'?)"),
+    ("vllm/flash-attn/bf16", "unknown attention half"),
     ("vllm-bf61", "did you mean"),
   ])
   func whatCannotBeComposedIsRefused(name: String, message: String) {

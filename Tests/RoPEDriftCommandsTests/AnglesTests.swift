@@ -84,6 +84,9 @@ import Testing
       (["--recipe", "fp32", "--force"], "--force has no effect"),
       (["--recipe", "fp32", "-o", "-"], "holds no folder"),
       (["--recipe", "fp23"], "did you mean 'fp32'?"),
+      (["--recipe", "fp32", "--positions", "0-9007199254740992"], "at most 2^32"),
+      (["--recipe", "fp32", "--rotary-size", "9223372036854775806"], "at most 65536"),
+      (["--recipe", "fp32", "--head-size", "65537"], "at most 65536"),
     ] as [([String], String)])
   func wrongUsage(_ arguments: [String], _ message: String) {
     let result = ropedrift(["angles", "--base", "10000", "--rotary-size", "8"] + arguments)

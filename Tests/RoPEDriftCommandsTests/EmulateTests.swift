@@ -185,7 +185,7 @@ import Testing
     (["--recipe", "fp32", "--stored-frequencies"], "concerns the exact score"),
     (["--recipe", "flashinfer-bf16"], "flashinfer"),
     (
-      ["--rotary", "hf-llama", "--type", "bf16", "--attention", "nothing"], "unknown attention part 'nothing'"
+      ["--rotary", "hf-llama", "--type", "bf16", "--attention", "nothing"], "unknown attention half 'nothing'"
     ),
   ])
   func wrongUsage(_ flags: [String], _ message: String) {

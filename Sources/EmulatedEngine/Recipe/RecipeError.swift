@@ -42,7 +42,9 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
     case .typeNotAvailable(let part, let type, let available):
       "\(part) does not run in '\(type)', only in \(available.joined(separator: ", "))"
     case .incomplete(let part, let examples):
-      "\(part) is one half of a recipe and lacks a type; write \(examples.joined(separator: " or ")), or \(part)/ATTENTION/TYPE"
+      part.contains("/")
+        ? "\(part) lacks a type; write \(examples.joined(separator: " or "))"
+        : "\(part) is one half of a recipe and lacks a type; write \(examples.joined(separator: " or ")), or \(part)/ATTENTION/TYPE"
     case .refused(let part, let reason): "\(part) is not emulated: \(reason)"
     }
   }

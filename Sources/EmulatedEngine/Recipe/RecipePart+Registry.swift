@@ -91,7 +91,7 @@ extension RecipePart {
   public static func named(_ name: String, _ kind: Kind) throws -> RecipePart {
     guard let part = all(kind).first(where: { $0.name == name }) else {
       throw RecipeError.unknownPart(
-        kind: "\(kind.rawValue) part", name, suggestion: nearestName(to: name, among: all(kind).map(\.name)))
+        kind: "\(kind.rawValue) half", name, suggestion: nearestName(to: name, among: all(kind).map(\.name)))
     }
     return part
   }

@@ -50,6 +50,8 @@ public enum ClaimRule: String, Sendable, Hashable, CaseIterable {
     if numbers.isEmpty { return false }
     switch self {
     case .increasing:
+      // One number grows with nothing.
+      guard numbers.count > 1 else { return false }
       return try zip(numbers, numbers.dropFirst()).allSatisfy { pair in
         guard let a = pair.0.exactReal, let b = pair.1.exactReal else { return false }
         return try ExactReal.isLess(a, b)

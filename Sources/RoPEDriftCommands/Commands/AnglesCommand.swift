@@ -45,6 +45,9 @@ struct AnglesCommand: ParsableCommand {
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var format: JSONOption
 
+  /// More would run for days without a figure.
+  private static let mostPositions = 0x1p32
+
   func run() throws {
     let console = Console.current
     let chosen = try recipes.resolve()
@@ -65,6 +68,13 @@ struct AnglesCommand: ParsableCommand {
     let measured = ranges?.ranges ?? (positions?.ranges ?? [0...32767]).flatMap(AngleExperiment.octaves)
     guard Set(measured).count == measured.count else {
       throw CommandFailure(.wrongUsage, "a range of positions is named twice; name each once")
+    }
+    let count = measured.reduce(0.0) { $0 + (Double($1.upperBound) - Double($1.lowerBound) + 1) }
+    guard count <= Self.mostPositions else {
+      throw CommandFailure(
+        .wrongUsage,
+        "\(AlignedTextTable.text(count)) positions are too many; a run takes at most 2^32, so name the ranges that matter"
+      )
     }
     let experiment = try AngleExperiment(
       embedding: try embedding.resolve(), recipes: chosen, ranges: measured)

@@ -17,6 +17,17 @@ public struct EmbeddingOptions: ParsableArguments {
   /// For the parser.
   public init() {}
 
+  /// The most channels that flags may name where no input bounds them.
+  static let largestSize = 65_536
+
+  /// Refuses sizes that no head has, before anything is made of them.
+  public func validate() throws {
+    for (flag, size) in [("--rotary-size", options.rotarySize), ("--head-size", headSize)] {
+      guard let size, size > Self.largestSize else { continue }
+      throw ValidationError("\(flag) is \(size); a head has at most \(Self.largestSize) channels here")
+    }
+  }
+
   /// The embedding. Frequencies do not depend on the layout.
   ///
   /// - Throws: ``ProblemError``, ``CommandFailure``, ``TensorFileError``.
