@@ -5,30 +5,36 @@ import numpy
 
 from .numbers import fused, power32, power64, stored
 
-# --- inverse frequency: (r/2) float32, from correctly rounded powers; what the angle is made from.
+# --- inverse frequency: (r/2) float32, what the angle is made from. The power is correctly rounded, or with `off` that many
+# units in the last place beside it, for a library's power that is not.
 
 
 def exponents(size):
     return numpy.arange(0, size, 2).astype(numpy.float32) / numpy.float32(size)
 
 
-def power_reciprocal(base, size):
-    powers = numpy.array([power32(base, e) for e in exponents(size)], numpy.float32)
-    return numpy.float32(1) / powers
+def _moved(powers, off):
+    for _ in range(abs(off)):
+        powers = numpy.nextafter(powers, powers.dtype.type(numpy.inf * off))
+    return powers
 
 
-def power_in_double_reciprocal(base, size):
-    powers = numpy.array([power64(base, i / size) for i in range(0, size, 2)])
+def timescales(base, size, off=0):
+    return _moved(numpy.array([power32(base, e) for e in exponents(size)], numpy.float32), off)
+
+
+def power_reciprocal(base, size, off=0):
+    return numpy.float32(1) / timescales(base, size, off)
+
+
+def power_in_double_reciprocal(base, size, off=0):
+    powers = _moved(numpy.array([power64(base, i / size) for i in range(0, size, 2)]), off)
     return numpy.float32(1) / powers.astype(numpy.float32)
 
 
-def timescales(base, size):
-    return numpy.array([power32(base, e) for e in exponents(size)], numpy.float32)
-
-
-def step(base, size):
+def step(base, size, off=0):
     ratio = numpy.float32(-2) / numpy.float32(size)
-    return numpy.full(size // 2, power32(base, ratio), numpy.float32)
+    return _moved(numpy.full(size // 2, power32(base, ratio), numpy.float32), off)
 
 
 # --- angle: (tokens, r/2) float32, from positions and the numbers above.

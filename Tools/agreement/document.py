@@ -17,8 +17,9 @@ Recipes claim to compute what an implementation computes, bit for bit. This page
 `ropedrift emulate` writes, against what the implementation gives on this machine for the same q, k and positions.
 `make agreement` runs it and writes this page; it fails if a difference has no cause that was checked.
 
-What ran: {versions}; {processor}, {system}. PyTorch is held to one thread and to its AVX2 kernels (`ATEN_CPU_CAPABILITY=avx2`,
-`ONEDNN_MAX_CPU_ISA=AVX2`), because its order of summation depends on them (below).
+What ran: {versions}; {processor}, {system}.
+PyTorch is held to one thread and to its AVX2 kernels (`ATEN_CPU_CAPABILITY=avx2`, `ONEDNN_MAX_CPU_ISA=AVX2`), because its
+order of summation depends on them (below). NaNs are one value: signs and payloads are not compared.
 
 Inputs: layer 7 of the shipped sample (9 and 3 heads, d = 64, base 100000), and seeded normal numbers of 24 bits (2 and 1
 heads, d = 128, base 1000000), each rounded to the type. Positions: 0 … 511; 32 windows of 32 tokens at seeded shifts below
@@ -29,8 +30,10 @@ heads, d = 128, base 1000000), each rounded to the type. Positions: 0 … 511; 3
 **Differing**: elements whose encodings are not the same, at the three ranges of positions in turn. Causes, each checked for
 each element with mpmath and a second description of the arithmetic in NumPy:
 
-- **frequency**: the implementation's power is not correctly rounded, and its cos or sin is, of the angle that results;
-- **cos, sin**: its cos or sin is not correctly rounded, in binary32; the largest error found is given in units in the last place;
+- **frequency**: the implementation's power is not correctly rounded but one unit in the last place beside that (the rest of its
+  formula is the recipe's), and its cos or sin is correctly rounded, of the angle that results;
+- **cos, sin**: its cos or sin is not correctly rounded, in binary32, but within a unit in the last place (1.5 for NumPy's); the
+  column **ulp** has the largest error found;
 - **both**: both of these;
 - **inherited**: the rotated vector (the logit) is what the recipe's arithmetic makes of the implementation's own table (vectors),
   and there the table (a vector) differs.

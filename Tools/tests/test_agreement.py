@@ -103,6 +103,22 @@ def test_a_cosine_off_by_less_than_a_unit_is_explained_and_inherited(run):
     assert not any(unexplained(counts).values())
 
 
+def test_another_formula_of_the_frequency_is_unexplained(run):
+    implementation, data, theirs, ours = run
+    # Four units beside the correctly rounded power: no library is so far off, another formula is.
+    frequency = arithmetic.power_reciprocal(BASE, SIZE, 4)
+    angles = arithmetic.product32(POSITIONS, frequency, TYPE)
+    wide = [
+        numpy.array([numbers.correct(f, x) for x in angles.ravel()], numpy.float32).reshape(angles.shape)
+        for f in ("cos", "sin")
+    ]
+    cos, sin = (numbers.stored(x, TYPE) for x in wide)
+    theirs = dataclasses.replace(theirs, frequency=frequency, cos32=wide[0], sin32=wide[1], cos=cos, sin=sin)
+    count = compare((implementation, data, theirs, ours))["cos, sin"]
+    assert count.differing > 0
+    assert count.causes["unexplained"] == count.differing
+
+
 def test_a_fused_product_sum_is_rounded_once():
     generator = numpy.random.default_rng(5)
     a, b = (generator.standard_normal(4000).astype(numpy.float32) for _ in "ab")
