@@ -26,27 +26,13 @@ public struct OutputLocation: Sendable, Hashable {
   public init(checking typed: String, replacing: Bool) throws(OutputError) {
     self.typed = typed
     self.replaces = replacing
-    var resolved = typed
-    while resolved.count > 1, resolved.hasSuffix("/") { resolved.removeLast() }
-    if FileKind(atLink: resolved) == .symbolicLink {
-      guard let target = realpath(resolved, nil) else { throw .notAFolder(typed) }
-      defer { free(target) }
-      resolved = String(cString: target)
-    }
-    let slash = resolved.lastIndex(of: "/")
-    name = slash.map { String(resolved[resolved.index(after: $0)...]) } ?? resolved
-    parent = slash.map { $0 == resolved.startIndex ? "/" : String(resolved[..<$0]) } ?? "."
-    guard !["", ".", ".."].contains(name), !name.utf8.contains(0) else { throw .notAFolderName(typed) }
-
-    switch FileKind(at: parent) {
-    case nil: throw .parentMissing(path: typed, parent: parent)
-    case .folder: break
-    default: throw .parentNotAFolder(path: typed, parent: parent)
-    }
+    var path = typed
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    let destination = try DestinationPath(
+      resolving: path, typed: typed, brokenLink: .notAFolder(typed), noName: .notAFolderName(typed))
+    (parent, name) = (destination.parent, destination.name)
     try checkDestination()
-    guard access(parent, W_OK | X_OK) == 0 else {
-      throw .system(errno, path: typed, "writing to '\(parent)'")
-    }
+    try destination.checkParentIsWritable(typed: typed)
   }
 
   /// Files that a report may hold beside those that its `datapackage.json` lists. (`.DS_Store` is what macOS leaves where a

@@ -32,25 +32,11 @@ public struct FileLocation: Sendable {
     self.typed = typed
     self.replaces = replacing
     self.objection = objection
-    var resolved = typed
-    if FileKind(atLink: resolved) == .symbolicLink {
-      guard let target = realpath(resolved, nil) else { throw .notAFile(typed) }
-      defer { free(target) }
-      resolved = String(cString: target)
-    }
-    let slash = resolved.lastIndex(of: "/")
-    name = slash.map { String(resolved[resolved.index(after: $0)...]) } ?? resolved
-    parent = slash.map { $0 == resolved.startIndex ? "/" : String(resolved[..<$0]) } ?? "."
-    guard !["", ".", ".."].contains(name), !name.utf8.contains(0) else { throw .notAFileName(typed) }
-    switch FileKind(at: parent) {
-    case nil: throw .parentMissing(path: typed, parent: parent)
-    case .folder: break
-    default: throw .parentNotAFolder(path: typed, parent: parent)
-    }
+    let destination = try DestinationPath(
+      resolving: typed, typed: typed, brokenLink: .notAFile(typed), noName: .notAFileName(typed))
+    (parent, name) = (destination.parent, destination.name)
     try checkDestination()
-    guard access(parent, W_OK | X_OK) == 0 else {
-      throw .system(errno, path: typed, "writing to '\(parent)'")
-    }
+    try destination.checkParentIsWritable(typed: typed)
   }
 
   /// What is at the destination now, held against what may be replaced.
