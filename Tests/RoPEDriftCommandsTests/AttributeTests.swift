@@ -27,6 +27,12 @@ import Testing
     #expect(exact.exit == .done && !exact.output.contains("by theorem"))
   }
 
+  @Test func aRecipeWithoutASoftcapIsNamedItself() {
+    let result = attribute("--recipe", "vllm-bf16", "--softcap", "5")
+    #expect(result.exit == .wrongUsage)
+    #expect(result.talk.contains("the recipe vllm-bf16 does not say"), "\(result.talk)")
+  }
+
   @Test func theFolderHoldsBothTablesAndKeepsItsBytes() throws {
     var contents: [[String: Data]] = []
     for threads in ["1", "2"] {

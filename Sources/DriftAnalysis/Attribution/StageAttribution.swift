@@ -83,6 +83,11 @@ public struct StageAttribution: Sendable {
   public init(_ problem: Problem, recipes: [Recipe], carrier: StageCarrier = .binary64) throws {
     self.problem = problem
     guard !recipes.isEmpty else { throw ExperimentError.empty("recipes") }
+    // What a recipe cannot do on this problem is said of it, not of one of its variants.
+    for recipe in recipes {
+      _ = try Emulation(
+        recipe: recipe, embedding: problem.embedding, scale: problem.scale, softcap: problem.softcap)
+    }
     variants = try recipes.map { try StageVariants(problem.applied($0), carrier: carrier) }
     var names: Set<String> = []
     for name in variants.flatMap(\.recipes).map(\.name) where !names.insert(name).inserted {
