@@ -105,6 +105,9 @@ let package = Package(
 
     // Inner loops in C: function attributes, no flags, chosen at run time.
     .target(name: "RoundingKernels"),
+    .testTarget(
+      name: "RoundingKernelsTests",
+      dependencies: ["RoundingKernels", "ArbitraryPrecision", "FloatingPointFormats", "TestSupport"]),
 
     // The certified reference.
     .target(
@@ -123,7 +126,7 @@ let package = Package(
       name: "EmulatedEngine",
       dependencies: [
         "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
-        "StrictJSON",
+        "RoundingKernels", "StrictJSON",
       ],
       resources: recipeFiles.map { .embedInCode("Recipes/\($0).json") }
         + rotaryPartFiles.map { .embedInCode("Recipes/Rotary/\($0).rotary.json") }
@@ -132,7 +135,7 @@ let package = Package(
       name: "EmulatedEngineTests",
       dependencies: [
         "EmulatedEngine", "ArbitraryPrecision", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
-        "TestSupport",
+        "RoundingKernels", "TestSupport",
       ]),
 
     // The problem: embedding, shape, mask, positions, models. No arithmetic.

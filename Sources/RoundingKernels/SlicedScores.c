@@ -17,14 +17,6 @@
 
 enum { BLOCK = ROPEDRIFT_SLICED_BLOCK, CHUNK = ROPEDRIFT_SLICED_CHUNK };
 
-int ropedrift_kernels_have_vectors(void) {
-#if HAS_VECTOR_KERNELS
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-  return 0;
-#endif
-}
-
 // Scores below and above which the test is not made.
 static const double SMALLEST = 0x1p-900;
 static const double LARGEST = 0x1p900;
