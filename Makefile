@@ -13,8 +13,13 @@ IDS ?=
 LAYERS ?= 7,22
 TOKENS ?= 512
 MODEL ?=
-# Python 3.11 or later.
+# Python 3.11 or later. For make bench: one with NumPy and, if it likes, PyTorch.
 PYTHON ?= python3
+# For make bench: some of its parts (`benchmarks run --help` names them), further options; seconds and tokens for make bench-growth.
+PARTS ?=
+BENCH_FLAGS ?=
+GROWTH_BUDGET ?= 600
+GROWTH_TOKENS ?= 16384
 
 CAPTURE_OUT := $(if $(filter file,$(origin OUT)),out/capture.safetensors,$(OUT))
 CAPTURE_PYTHON := .venv-capture/bin/python
@@ -24,6 +29,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-exhaustive report sample check-documents capture test-capture agreement lint format clean
+.PHONY: bench bench-growth bench-quick bench-build test-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +98,37 @@ agreement: build .venv-agreement/base ## Compare recipes with PyTorch, transform
 	.venv-agreement/bin/python -m pip install --quiet --disable-pip-version-check -r Tools/agreement-requirements.txt
 	@touch $@
 
+# The nested package Benchmarks: whoever uses RoPEDrift needs none of what it needs.
+BENCHMARKS := Benchmarks/.build/release/benchmarks
+BENCH_COMMIT = $$(git describe --always --dirty=+ --exclude '*' 2>/dev/null)
+ROPEDRIFT = "$$($(SWIFT) build -c release --show-bin-path)/ropedrift"
+
+bench: bench-build ## Measure against OpenBLAS, MPFR and others; writes out/bench.json and, without PARTS, Documentation/Performance.md
+	BENCH_COMMIT=$(BENCH_COMMIT) $(BENCHMARKS) run --ropedrift $(ROPEDRIFT) --python '$(PYTHON)' $(BENCH_FLAGS) \
+	  $(if $(PARTS),--parts $(PARTS) --json out/bench-parts.json,--json out/bench.json)
+	$(if $(PARTS),,$(bench-document))
+
+bench-growth: bench-build ## Time and memory of reports from 512 to 16384 tokens; writes out/bench-growth.json, then as make bench
+	BENCH_COMMIT=$(BENCH_COMMIT) $(BENCHMARKS) growth --ropedrift $(ROPEDRIFT) --budget '$(GROWTH_BUDGET)' \
+	  --tokens '$(GROWTH_TOKENS)' --json out/bench-growth.json
+	$(bench-document)
+
+bench-quick: bench-build ## See in seconds that the benchmarks work; writes nothing
+	$(BENCHMARKS) run --quick --ropedrift $(ROPEDRIFT) --python '$(PYTHON)' $(BENCH_FLAGS) $(if $(PARTS),--parts $(PARTS))
+
+bench-build: build
+	@Scripts/setup-bench.sh
+	$(SWIFT) build -c release --package-path Benchmarks --product benchmarks
+
+define bench-document
+$(BENCHMARKS) render $$(ls out/bench.json out/bench-growth.json 2>/dev/null) --markdown Documentation/Performance.md \
+  --explanations Benchmarks/Explanations
+endef
+
+test-bench: setup ## Test the benchmarks' own arithmetic
+	@Scripts/setup-bench.sh
+	$(SWIFT) test --package-path Benchmarks
+
 sample: ## Record Reports/sample again, and what documents show of it: figure, columns, outputs
 	$(MAKE) report OUT=Reports/sample INPUT= FLAGS=
 	Scripts/plot-sample.py
@@ -101,12 +138,14 @@ sample: ## Record Reports/sample again, and what documents show of it: figure, c
 check-documents: build ## Run the commands that the documents show and compare what they print
 	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-documents.py
 
+SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Sources Benchmarks/Tests Benchmarks/Package.swift
+
 lint: ## Check the layout of the code and the keys that it cites
-	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	$(SWIFT) format lint --strict --recursive $(SWIFT_SOURCES)
 	Scripts/check-references.sh
 
 format: ## Lay out the code
-	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+	$(SWIFT) format --in-place --recursive $(SWIFT_SOURCES)
 
 clean: ## Remove what was built
-	rm -rf .build .build-exhaustive .venv-capture .venv-agreement
+	rm -rf .build .build-exhaustive Benchmarks/.build .venv-capture .venv-agreement

@@ -66,22 +66,7 @@ if ! command -v apt-get >/dev/null; then
   fail "MPFR and GMP are missing, with their headers." \
     "Install them with your package manager (Fedora: dnf install mpfr-devel gmp-devel)."
 fi
-if (($(id -u) == 0)); then
-  as_root=()
-elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-  as_root=(sudo -n)
-else
-  fail "MPFR and GMP are missing, and installing them needs the superuser. Run:" \
-    "  sudo apt-get update && sudo apt-get install -y ${packages[*]}"
-fi
-
-echo "setup: installing ${packages[*]}" >&2
-install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}")
-# A machine that has package lists needs no update.
-if ! "${install[@]}" >&2; then
-  "${as_root[@]}" apt-get update >&2 || fail "apt-get update failed; see above. Is there a network?"
-  "${install[@]}" >&2 || fail "installing ${packages[*]} failed; see above."
-fi
+"$(dirname "$0")/install-packages.sh" "MPFR and GMP" "${packages[@]}"
 if ! has_libraries "$compiler"; then
   fail "${packages[*]} are installed, but '$compiler' cannot compile and link against them." \
     "A toolchain with a system root of its own does not see them."
