@@ -87,7 +87,8 @@ public struct PerformanceDocument {
     return "**\(row.title)** (`\(row.identifier)`)\n\n" + lines.map { "- \($0)\n" }.joined() + "\n"
   }
 
-  private static func section(_ growth: GrowthRecord) -> String {
+  /// The document's section about growth.
+  public static func section(_ growth: GrowthRecord) -> String {
     var text =
       "## Growth: \(growth.title)\n\nEach size in a child process of its own: `\(growth.command)`.\n\n"
     text += "| tokens | wall time | processor time | peak memory |\n| --- | --- | --- | --- |\n"
@@ -101,10 +102,10 @@ public struct PerformanceDocument {
     }
     text += "\n- time grows as T^\(FigureText.number(growth.time.exponent)) "
     text += "(T from \(Int(growth.time.sizes[0])) to \(Int(growth.time.sizes[1])), points within "
-    text += "\(FigureText.number(100 * growth.time.worstRelativeError)) % of the fit)\n"
+    text += "\(FigureText.number(max(0.1, 100 * growth.time.worstRelativeError))) % of the fit)\n"
     text += "- peak memory grows as T^\(FigureText.number(growth.memory.exponent)) "
     text += "(T from \(Int(growth.memory.sizes[0])) to \(Int(growth.memory.sizes[1])), points within "
-    text += "\(FigureText.number(100 * growth.memory.worstRelativeError)) % of the fit)\n"
+    text += "\(FigureText.number(max(0.1, 100 * growth.memory.worstRelativeError))) % of the fit)\n"
     return text + growth.projections.map { "- \($0)\n" }.joined() + "\n"
   }
 }

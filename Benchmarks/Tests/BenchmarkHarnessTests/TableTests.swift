@@ -123,6 +123,35 @@ import Testing
     #expect(!met.contains("missed\n"))
   }
 
+  @Test func growthIsATableWithItsFits() throws {
+    let growth = GrowthRecord(
+      title: "a report", command: "ropedrift report T",
+      points: [
+        .init(tokens: 512, seconds: 2, processorSeconds: 1, peakBytes: 2e7),
+        .init(tokens: 1024, seconds: 5, processorSeconds: 4, peakBytes: 4e7),
+      ], leftOut: [2048], time: try PowerLaw([(512, 1), (1024, 4)]),
+      memory: try PowerLaw([(512, 2e7), (1024, 4e7)]), projections: ["projected: much"])
+    #expect(
+      PerformanceDocument.section(growth) == """
+        ## Growth: a report
+
+        Each size in a child process of its own: `ropedrift report T`.
+
+        | tokens | wall time | processor time | peak memory |
+        | --- | --- | --- | --- |
+        | 512 | 2.00 s | 1.00 s | 20.0 MB |
+        | 1024 | 5.00 s | 4.00 s | 40.0 MB |
+
+        Left out by the time budget: 2048.
+
+        - time grows as T^2.00 (T from 512 to 1024, points within 0.100 % of the fit)
+        - peak memory grows as T^1.00 (T from 512 to 1024, points within 0.100 % of the fit)
+        - projected: much
+
+
+        """)
+  }
+
   @Test func theFirstProcessorOfAListIsDescribed() {
     let text =
       "processor\t: 0\nmodel name\t: Model A\nflags\t\t: fma avx2\n\nprocessor\t: 1\nmodel name\t: Model B\n"

@@ -27,7 +27,7 @@ struct GrowthCommand: ParsableCommand {
   func run() throws {
     var session = BenchmarkSession()
     session.growth = [try Growth(command: ropedrift, budget: budget, repeats: repeats).measure(upTo: tokens)]
-    print(PerformanceDocument([session.record()]) { _ in nil }.markdown())
+    print(PerformanceDocument.section(session.growth[0]), terminator: "")
     if let path = record.json {
       try BenchmarkRecord.write(try session.record().json(), to: path)
       BenchmarkContext.note("wrote \(path)")

@@ -28,12 +28,12 @@ enum MatrixProduct {
     }
   }
 
-  /// Q·Kᵀ in binary32, all T × T scores; a score is a unit of work.
-  static func binary32(queries: Buffer<Float>, keys: Buffer<Float>, channels: Int, scores: Buffer<Float>)
-    -> Contender
-  {
+  /// Q·Kᵀ in binary32, all scores of queries and keys.
+  static func binary32(
+    queries: Buffer<Float>, keys: Buffer<Float>, channels: Int, scores: Buffer<Float>, operations: Double
+  ) -> Contender {
     let (rows, columns) = (queries.count / channels, keys.count / channels)
-    return .timed("OpenBLAS sgemm", work: Double(rows * columns)) {
+    return .timed("OpenBLAS sgemm", work: operations) {
       cblas_sgemm(
         CblasRowMajor, CblasNoTrans, CblasTrans, blasint(rows), blasint(columns), blasint(channels), 1,
         queries.base, blasint(channels), keys.base, blasint(channels), 0, scores.base, blasint(columns))

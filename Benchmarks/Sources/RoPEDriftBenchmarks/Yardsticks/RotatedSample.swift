@@ -5,7 +5,7 @@ import BenchmarkHarness
 import CMPFR
 import RoPEDrift
 
-/// Rotated vectors of `side` queries and `side` keys, chosen by a seed among T tokens.
+/// Rotated vectors of `side` different queries and `side` different keys, chosen by a seed among T tokens.
 final class RotatedSample {
   /// Tokens of the queries.
   let queryTokens: [Int]
@@ -22,8 +22,16 @@ final class RotatedSample {
   /// Rotates, at `precision` bits: ω = 10000^(−2i/d) and the angle with 64 bits more, one rounding a component.
   init(_ vectors: AttentionVectors, side: Int, precision: Int) {
     self.precision = precision
+    precondition(side <= vectors.tokens)
     var words = SeededWords(seed: 7)
-    func tokens() -> [Int] { (0..<side).map { _ in Int(words.next() % UInt64(vectors.tokens)) } }
+    // The beginning of a shuffle.
+    func tokens() -> [Int] {
+      var all = Array(0..<vectors.tokens)
+      for index in 0..<side {
+        all.swapAt(index, index + Int(words.next() % UInt64(all.count - index)))
+      }
+      return Array(all[..<side])
+    }
     queryTokens = tokens()
     keyTokens = tokens()
     queries = MPFRArena(count: side * channels, precision: precision)
