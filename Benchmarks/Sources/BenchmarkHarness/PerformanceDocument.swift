@@ -100,12 +100,19 @@ public struct PerformanceDocument {
     if !growth.leftOut.isEmpty {
       text += "\nLeft out by the time budget: \(growth.leftOut.map(String.init).joined(separator: ", ")).\n"
     }
-    text += "\n- time grows as T^\(FigureText.number(growth.time.exponent)) "
-    text += "(T from \(Int(growth.time.sizes[0])) to \(Int(growth.time.sizes[1])), points within "
-    text += "\(FigureText.number(max(0.1, 100 * growth.time.worstRelativeError))) % of the fit)\n"
-    text += "- peak memory grows as T^\(FigureText.number(growth.memory.exponent)) "
-    text += "(T from \(Int(growth.memory.sizes[0])) to \(Int(growth.memory.sizes[1])), points within "
-    text += "\(FigureText.number(max(0.1, 100 * growth.memory.worstRelativeError))) % of the fit)\n"
+    func within(_ error: Double) -> String { "\(FigureText.number(max(0.1, 100 * error))) %" }
+    let sizes = "T from \(Int(growth.time.sizes[0])) to \(Int(growth.time.sizes[1]))"
+    for (name, law) in [("time", growth.time), ("peak memory", growth.memory)] {
+      text += "\(name == "time" ? "\n" : "")- \(name) grows as T^\(FigureText.number(law.exponent)) "
+      text += "(\(sizes), points within \(within(law.worstRelativeError)) of the fit)\n"
+    }
+    text += "- models for the projections, by least squares of relative errors over the same sizes: "
+    text += "time \(FigureText.seconds(growth.timeModel.coefficients[0]))·T + "
+    text += "\(FigureText.seconds(growth.timeModel.coefficients[1]))·T², points within "
+    text += "\(within(growth.timeModel.worstRelativeError)); memory "
+    text += "\(FigureText.megabytes(growth.memoryModel.coefficients[0])) + "
+    text += "\(FigureText.number(growth.memoryModel.coefficients[1])) bytes·T, points within "
+    text += "\(within(growth.memoryModel.worstRelativeError))\n"
     return text + growth.projections.map { "- \($0)\n" }.joined() + "\n"
   }
 }

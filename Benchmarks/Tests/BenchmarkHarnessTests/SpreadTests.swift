@@ -61,3 +61,29 @@ import Testing
     #expect(throws: HarnessError.self) { try PowerLaw([(1, 1), (2, .infinity)]) }
   }
 }
+
+@Suite struct TwoPowersTests {
+  @Test func anExactSumOfPowersIsFound() throws {
+    // 3·T + 2·T².
+    let model = try TwoPowers([(1, 5), (2, 14), (4, 44)], 1, 2)
+    #expect(abs(model.coefficients[0] - 3) < 1e-9 && abs(model.coefficients[1] - 2) < 1e-9)
+    #expect(model.worstRelativeError < 1e-9)
+    #expect(abs(model.value(at: 100) - 20300) < 1e-5)
+  }
+
+  @Test func relativeErrorsAreWhatIsMinimized() throws {
+    // value = a + b·T through (1, 1), (1, 2), (2, 3): with x = 1/value and y = T/value, Σx² = 49/36, Σxy = 53/36, Σy² = 61/36,
+    // Σx = 11/6, Σy = 13/6; a = (11·61 − 13·53)·6/180 = −0.6 is below 0, so b alone: Σy/Σy² = 78/61.
+    let model = try TwoPowers([(1, 1), (1, 2), (2, 3)], 0, 1)
+    #expect(model.coefficients[0] == 0)
+    #expect(abs(model.coefficients[1] - 78.0 / 61) < 1e-12)
+  }
+
+  @Test func noCoefficientIsNegative() throws {
+    // Slower than linear: the second power gets nothing.
+    let model = try TwoPowers([(1, 2), (2, 3), (4, 4)], 1, 2)
+    #expect(model.coefficients[1] == 0 && model.coefficients[0] > 0)
+    #expect(throws: HarnessError.self) { try TwoPowers([(1, 2), (1, 3)], 1, 2) }
+    #expect(throws: HarnessError.self) { try TwoPowers([(1, 2), (2, 3)], 2, 2) }
+  }
+}

@@ -71,12 +71,13 @@ import Testing
 
   @Test func recordsSurviveTheirFile() throws {
     var record = record([try row("a", 1, .atMost(2))], command: "benchmarks run")
-    let law = try PowerLaw([(1, 1), (2, 4)])
     record.growth = [
-      GrowthRecord(
+      try GrowthRecord(
         title: "t", command: "c",
-        points: [.init(tokens: 512, seconds: 1, processorSeconds: 1, peakBytes: 1e6)], leftOut: [1024],
-        time: law, memory: law, projections: ["p"])
+        points: [
+          .init(tokens: 512, seconds: 1, processorSeconds: 1, peakBytes: 1e6),
+          .init(tokens: 1024, seconds: 3, processorSeconds: 3, peakBytes: 1.5e6),
+        ], leftOut: [2048], projections: { _, _ in ["p"] })
     ]
     let path = FileManager.default.temporaryDirectory.appendingPathComponent(
       "\(UUID().uuidString)/record.json"
@@ -124,13 +125,17 @@ import Testing
   }
 
   @Test func growthIsATableWithItsFits() throws {
-    let growth = GrowthRecord(
+    let growth = try GrowthRecord(
       title: "a report", command: "ropedrift report T",
       points: [
         .init(tokens: 512, seconds: 2, processorSeconds: 1, peakBytes: 2e7),
-        .init(tokens: 1024, seconds: 5, processorSeconds: 4, peakBytes: 4e7),
-      ], leftOut: [2048], time: try PowerLaw([(512, 1), (1024, 4)]),
-      memory: try PowerLaw([(512, 2e7), (1024, 4e7)]), projections: ["projected: much"])
+        .init(tokens: 1024, seconds: 5, processorSeconds: 3, peakBytes: 3e7),
+      ], leftOut: [2048],
+      projections: { time, memory in
+        [
+          "projected: \(FigureText.seconds(time.value(at: 2048))), \(FigureText.megabytes(memory.value(at: 2048)))"
+        ]
+      })
     #expect(
       PerformanceDocument.section(growth) == """
         ## Growth: a report
@@ -140,13 +145,14 @@ import Testing
         | tokens | wall time | processor time | peak memory |
         | --- | --- | --- | --- |
         | 512 | 2.00 s | 1.00 s | 20.0 MB |
-        | 1024 | 5.00 s | 4.00 s | 40.0 MB |
+        | 1024 | 5.00 s | 3.00 s | 30.0 MB |
 
         Left out by the time budget: 2048.
 
-        - time grows as T^2.00 (T from 512 to 1024, points within 0.100 % of the fit)
-        - peak memory grows as T^1.00 (T from 512 to 1024, points within 0.100 % of the fit)
-        - projected: much
+        - time grows as T^1.58 (T from 512 to 1024, points within 0.100 % of the fit)
+        - peak memory grows as T^0.585 (T from 512 to 1024, points within 0.100 % of the fit)
+        - models for the projections, by least squares of relative errors over the same sizes: time 977 µs·T + 1.91 µs·T², points within 0.100 %; memory 10.0 MB + 19531 bytes·T, points within 0.100 %
+        - projected: 10.0 s, 50.0 MB
 
 
         """)

@@ -47,17 +47,15 @@ struct Growth {
           tokens: tokens, seconds: middle.seconds, processorSeconds: middle.processorSeconds,
           peakBytes: middle.peakBytes))
     }
-    let time = try PowerLaw(points.suffix(4).map { (Double($0.tokens), $0.processorSeconds) })
-    let memory = try PowerLaw(points.suffix(4).map { (Double($0.tokens), $0.peakBytes) })
-    return GrowthRecord(
+    return try GrowthRecord(
       title: "a report of one head of 128 channels, one recipe, two shifts",
       command: "ropedrift " + Self.arguments(tokens: "T", output: "DIR").joined(separator: " "),
       points: points,
-      leftOut: leftOut, time: time, memory: memory, projections: Self.projections(time: time, memory: memory))
+      leftOut: leftOut, projections: Self.projections)
   }
 
-  /// What the fits say of 131 072 tokens, and of all heads of a model with 7 billion parameters.
-  private static func projections(time: PowerLaw, memory: PowerLaw) -> [String] {
+  /// What the models say of 131 072 tokens, and of all heads of a model with 7 billion parameters.
+  private static func projections(time: TwoPowers, memory: TwoPowers) -> [String] {
     let tokens = 131_072.0
     let seconds = time.value(at: tokens)
     func hours(_ seconds: Double) -> String {
