@@ -81,7 +81,7 @@ let package = Package(
       name: "DriftAnalysis",
       dependencies: [
         "ArbitraryPrecision", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
-        "TensorIO",
+        "RoundingKernels", "TensorIO",
       ],
       // squareRoot() may become a call of sqrt, and nothing here imports the C library.
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),

@@ -6,5 +6,6 @@
 
 #include "KernelPaths.h"
 #include "SlicedScores.h"
+#include "TableErrors.h"
 
 #endif
