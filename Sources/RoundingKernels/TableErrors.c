@@ -210,10 +210,15 @@ ROPEDRIFT_INLINE v4 rounded_table(table4 x, v4 bound, double factor, const roped
   return rounded_sum(sum.high, sum.low + x.exact_low, bound, chain, undecided);
 }
 
-ROPEDRIFT_INLINE int table_errors(const ropedrift_table_errors_input *given,
-                                  const ropedrift_table_errors_output *output) {
+// `is_plain`: one rounding a stage, none to binary64, no attention factor.
+ROPEDRIFT_INLINE int table_errors_of(const ropedrift_table_errors_input *given,
+                                     const ropedrift_table_errors_output *output, int is_plain) {
   ropedrift_table_errors_input in = *given;
   ropedrift_table_errors_output out = *output;
+  if (is_plain) {
+    in.trig.is_double = in.trig.first.is_binary64 = in.table.is_double = in.table.first.is_binary64 = 0;
+    in.factor = in.stored_factor = 1;
+  }
   v4 trig_bound = all4(in.trig_bound), table_bound = all4(in.table_bound), limit = all4(in.limit);
   m4 found = {0};
   for (size_t i = 0; i < in.count; i += 4) {
@@ -266,6 +271,15 @@ ROPEDRIFT_INLINE int table_errors(const ropedrift_table_errors_input *given,
     found |= store_flags(open, 1 | (beyond & 2), out.undecided + i);
   }
   return any4(found);
+}
+
+// The common case apart, so that its loop has no branches on what the others need.
+ROPEDRIFT_INLINE int table_errors(const ropedrift_table_errors_input *input,
+                                  const ropedrift_table_errors_output *output) {
+  int is_plain = !(input->trig.is_double | input->trig.first.is_binary64 | input->table.is_double |
+                   input->table.first.is_binary64) &&
+                 input->factor == 1 && input->stored_factor == 1;
+  return is_plain ? table_errors_of(input, output, 1) : table_errors_of(input, output, 0);
 }
 
 // Reductions
