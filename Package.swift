@@ -89,7 +89,7 @@ let package = Package(
       name: "DriftAnalysisTests",
       dependencies: [
         "DriftAnalysis", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
-        "TensorIO", "TestSupport",
+        "RoundingKernels", "TensorIO", "TestSupport",
       ]),
 
     // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.

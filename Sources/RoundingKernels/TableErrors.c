@@ -2,7 +2,6 @@
 
 #include "TableErrors.h"
 
-#include "KernelPaths.h"
 #include "VectorTypes.h"
 
 // Angles
@@ -306,24 +305,6 @@ ROPEDRIFT_INLINE double greatest_magnitude(const double *numbers, size_t count, 
   }
   return result;
 }
-
-// One function a target
-
-#if defined(__x86_64__)
-#define AVX2 __attribute__((target("avx2")))
-#define DISPATCH(call) \
-  if (allows_vectors && ropedrift_kernels_have_vectors()) return avx2_##call; \
-  return baseline_##call;
-#define TARGETS(type, name, parameters, arguments) \
-  AVX2 static type avx2_##name parameters { return name arguments; } \
-  static type baseline_##name parameters { return name arguments; }
-#else
-#define DISPATCH(call) \
-  (void)allows_vectors; \
-  return baseline_##call;
-#define TARGETS(type, name, parameters, arguments) \
-  static type baseline_##name parameters { return name arguments; }
-#endif
 
 TARGETS(void, exact_angles,
         (const double start[2], const double pieces[3], double first, size_t count, ropedrift_lane_sums angles),

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "KernelPaths.h"
+
 #pragma STDC FP_CONTRACT OFF
 
 // Vectors are passed between functions that are all inlined: no call, no calling convention.
@@ -56,5 +58,21 @@ ROPEDRIFT_INLINE pair4 fast_two_sum4(v4 a, v4 b) {
   v4 sum = a + b;
   return (pair4){sum, b - (sum - a)};
 }
+
+// One body, one function a target: TARGETS defines them, DISPATCH calls the one for this processor.
+#if defined(__x86_64__)
+#define DISPATCH(call) \
+  if (allows_vectors && ropedrift_kernels_have_vectors()) return avx2_##call; \
+  return baseline_##call;
+#define TARGETS(type, name, parameters, arguments) \
+  __attribute__((target("avx2"))) static type avx2_##name parameters { return name arguments; } \
+  static type baseline_##name parameters { return name arguments; }
+#else
+#define DISPATCH(call) \
+  (void)allows_vectors; \
+  return baseline_##call;
+#define TARGETS(type, name, parameters, arguments) \
+  static type baseline_##name parameters { return name arguments; }
+#endif
 
 #endif

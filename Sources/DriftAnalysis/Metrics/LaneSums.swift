@@ -19,7 +19,7 @@ public enum LaneRun {
   ) -> RunMaximum? {
     let numbers = UnsafeRawPointer(values).assumingMemoryBound(to: Double.self)
     let result = ropedrift_greatest_magnitude(
-      numbers + lanes.lowerBound, lanes.count, floor, KernelPath.ofProcess == .automatic ? 1 : 0)
+      numbers + lanes.lowerBound, lanes.count, floor, KernelPath.ofProcess.allowsVectors)
     guard result > floor else { return nil }
     // Second pass, over the few runs that hold a new maximum.
     for lane in lanes where value(values, lane).magnitude == result {

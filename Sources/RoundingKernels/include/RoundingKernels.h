@@ -4,6 +4,7 @@
 #ifndef ROPEDRIFT_ROUNDING_KERNELS_H
 #define ROPEDRIFT_ROUNDING_KERNELS_H
 
+#include "CompensatedSums.h"
 #include "KernelPaths.h"
 #include "SlicedScores.h"
 #include "TableErrors.h"
