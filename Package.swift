@@ -81,7 +81,7 @@ let package = Package(
       name: "DriftAnalysis",
       dependencies: [
         "ArbitraryPrecision", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
-        "TensorIO",
+        "RoundingKernels", "TensorIO",
       ],
       // squareRoot() may become a call of sqrt, and nothing here imports the C library.
       linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
@@ -89,7 +89,7 @@ let package = Package(
       name: "DriftAnalysisTests",
       dependencies: [
         "DriftAnalysis", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine", "RotaryAttention",
-        "TensorIO", "TestSupport",
+        "RoundingKernels", "TensorIO", "TestSupport",
       ]),
 
     // GNU MPFR and GMP, with the small shim that Swift needs for macros and variadic functions.

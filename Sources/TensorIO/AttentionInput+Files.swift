@@ -165,11 +165,13 @@ private struct MappedHeadSource: AttentionHeadSource {
   let hash: @Sendable () -> String
 
   func read(
-    _ tensor: AttentionTensor, _ layer: AttentionLayer, head: Int,
+    _ tensor: AttentionTensor, _ layer: AttentionLayer, head: Int, tokens: Range<Int>,
     into destination: UnsafeMutableBufferPointer<Double>
   ) throws {
-    let count = layer.tokens(of: tensor) * layer.headSize
-    try tensors[layer.index]![tensor]!.read(head * count..<(head + 1) * count, into: destination)
+    let first = head * layer.tokens(of: tensor)
+    try tensors[layer.index]![tensor]!.read(
+      (first + tokens.lowerBound) * layer.headSize..<(first + tokens.upperBound) * layer.headSize,
+      into: destination)
   }
 
   func identity() throws -> String { hash() }

@@ -111,11 +111,28 @@ public struct AttentionInput: Sendable {
   ///
   /// - Throws: ``TensorFileError`` of kind outOfRange or missingTensor.
   public func read(_ tensor: AttentionTensor, layer: Int, head: Int) throws -> [Double] {
+    try read(tensor, layer: layer, head: head, tokens: 0..<shape(ofLayer: layer).tokens(of: tensor))
+  }
+
+  /// Some rows of one head of a tensor, row-major [tokens.count, head size], exactly as stored; the others are not touched.
+  ///
+  /// - Parameter tokens: rows of the tensor; may be empty.
+  /// - Throws: ``TensorFileError`` of kind outOfRange or missingTensor.
+  public func read(_ tensor: AttentionTensor, layer: Int, head: Int, tokens: Range<Int>) throws -> [Double] {
     let shape = try shape(ofLayer: layer)
-    let count = shape.tokens(of: tensor) * shape.headSize
+    let count = tokens.count * shape.headSize
     return try [Double](unsafeUninitializedCapacity: count) { buffer, initializedCount in
       try check(tensor, shape, head: head)
-      try source.read(tensor, shape, head: head, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      guard tokens.lowerBound >= 0, tokens.upperBound <= shape.tokens(of: tensor) else {
+        throw TensorFileError(
+          .outOfRange, file: spelling, tensor: tensor.name(layer: layer),
+          expected: "tokens below \(shape.tokens(of: tensor))",
+          found: "tokens \(tokens.lowerBound) to \(tokens.upperBound - 1)",
+          mend: "name tokens that the tensor has")
+      }
+      try source.read(
+        tensor, shape, head: head, tokens: tokens,
+        into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
       initializedCount = count
     }
   }
@@ -199,9 +216,9 @@ public struct AttentionInput: Sendable {
 
 /// Where an input's heads come from.
 protocol AttentionHeadSource: Sendable {
-  /// Fills `destination` with one head, row-major [tokens, head size]. The tensor and the head are there.
+  /// Fills `destination` with rows of one head, row-major [tokens.count, head size]. The tensor, the head and the rows are there.
   func read(
-    _ tensor: AttentionTensor, _ layer: AttentionLayer, head: Int,
+    _ tensor: AttentionTensor, _ layer: AttentionLayer, head: Int, tokens: Range<Int>,
     into destination: UnsafeMutableBufferPointer<Double>
   ) throws
 

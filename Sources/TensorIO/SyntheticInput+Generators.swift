@@ -40,7 +40,7 @@ extension SyntheticInput: AttentionHeadSource {
   }
 
   func read(
-    _ tensor: AttentionTensor, _ layer: AttentionLayer, head: Int,
+    _ tensor: AttentionTensor, _ layer: AttentionLayer, head: Int, tokens rows: Range<Int>,
     into destination: UnsafeMutableBufferPointer<Double>
   ) throws {
     let stream: Stream =
@@ -53,9 +53,9 @@ extension SyntheticInput: AttentionHeadSource {
     let firstToken = tokens - layer.tokens(of: tensor)
     let format = elementType.format!
     let direction = kind == .sink ? sinkDirection(layer.index, kvHead) : []
-    for row in 0..<layer.tokens(of: tensor) {
+    for row in rows {
       let token = firstToken + row
-      let start = row * headSize
+      let start = (row - rows.lowerBound) * headSize
       if kind == .cancellation, tensor == .query {
         let cells = UnsafeMutableBufferPointer(rebasing: destination[start..<start + headSize])
         cancellingQuery(layer.index, head: head, kvHead: kvHead, token: token, into: cells)

@@ -2,7 +2,9 @@
 
 import ArbitraryPrecision
 import FloatingPointFormats
+import ReferenceEngine
 import RotaryAttention
+import RoundingKernels
 import TestSupport
 import Testing
 
@@ -192,8 +194,8 @@ import Testing
       let change = ExactReal.sum([real.cosine, -ExactReal(theta).cosine])
       let changeOfSine = ExactReal.sum([real.sine, -ExactReal(theta).sine])
       let (c, s, d) = (Lanes(repeating: cosine), Lanes(repeating: sine), Lanes(repeating: delta))
-      let isSmall = abs(delta) <= FastTrigonometry.smallLimit
-      let found = isSmall ? FastTrigonometry.smallTurn(c, s, d) : FastTrigonometry.turn(c, s, d, .zero)
+      let isSmall = abs(delta) <= PlainTrigonometry.smallLimit
+      let found = isSmall ? PlainTrigonometry.smallTurn(c, s, d) : PlainTrigonometry.turn(c, s, d, .zero)
       let bound = isSmall ? 0x1p-48 * 0.7 * abs(delta) : 0x1p-49
       for (value, wanted) in [(found.0[0], change), (found.1[3], changeOfSine)] where delta != 0 {
         let expected = FloatingPointFormat.fp64.rounded(try wanted.exactValue())
@@ -202,5 +204,126 @@ import Testing
       }
     }
     #expect(sweep.passed(atLeast: 390), "\(sweep)")
+  }
+}
+
+/// The kernels, with vectors and without, against their plain twin.
+@Suite struct TableErrorKernelTests {
+  private static let chains: [RoundingChain] = [
+    RoundingChain([.bf16]), RoundingChain([.fp16]), RoundingChain([.fp32]), RoundingChain([.fp64]),
+    RoundingChain([.fp32, .bf16]), RoundingChain([.fp64, .fp16]),
+  ]
+
+  private static func lanes(_ numbers: [Double]) -> [Lanes] {
+    stride(from: 0, to: numbers.count, by: 4).map { Lanes(numbers[$0..<$0 + 4]) }
+  }
+
+  private static func bits(_ numbers: [Double]) -> [UInt64] { numbers.map(\.bitPattern) }
+
+  /// Values of every size: within the series, beyond them, around rounding borders, zeros, NaN.
+  private static func numbers(_ count: Int, below limit: Double, _ generator: inout SeededGenerator)
+    -> [Double]
+  {
+    (0..<count).map { index in
+      let significand = Double(generator.below(1 << 30)) * 0x1p-29 - 1
+      let special: [Double] = [0, -0.0, .nan, 1, -1, 0x1.01p0, 0x1.0180p0, limit]
+      if index % 17 == 16 { return special[generator.below(special.count)] }
+      return significand * limit * Double(sign: .plus, exponent: -generator.below(40), significand: 1)
+    }
+  }
+
+  @Test(arguments: [KernelPath.automatic, .scalar], chains.indices)
+  func tableErrorsAreThoseOfTheTwin(path: KernelPath, index: Int) throws {
+    let count = 256
+    var generator = SeededGenerator(seed: UInt64(31 + index))
+    let (trig, table) = (Self.chains[index], Self.chains[(index + 2) % Self.chains.count])
+    let (plainTrig, plainTable) = (PlainChain(trig), PlainChain(table))
+    for (isSmall, factor) in [(true, 1.0), (false, 1.0), (false, 1.25)] {
+      var angles = Self.numbers(4 * count, below: 1, &generator)
+      var lows = Self.numbers(4 * count, below: 0x1p-55, &generator)
+      var delta = Self.numbers(count, below: isSmall ? 0x1p-4 : 0x1p21, &generator)
+      var deltaLow = delta.map { $0 * 0x1p-54 }
+      var outputs = [[Double]](repeating: [Double](repeating: 0, count: count), count: 10)
+      var flags = [UInt8](repeating: 9, count: count)
+      let bound = 0x1p-45
+      let (kernelTrig, kernelTable) = (try #require(LaneChain(trig)), try #require(LaneChain(table)))
+      angles.withUnsafeMutableBufferPointer { angles in
+        lows.withUnsafeMutableBufferPointer { lows in
+          delta.withUnsafeMutableBufferPointer { delta in
+            deltaLow.withUnsafeMutableBufferPointer { deltaLow in
+              var storage = outputs.flatMap { $0 }
+              storage.withUnsafeMutableBufferPointer { storage in
+                flags.withUnsafeMutableBufferPointer { flags in
+                  func sums(_ index: Int) -> ropedrift_lane_sums {
+                    ropedrift_lane_sums(
+                      high: angles.baseAddress! + index * count, low: lows.baseAddress! + index * count)
+                  }
+                  func table(_ index: Int) -> ropedrift_lane_table {
+                    ropedrift_lane_table(
+                      cosine: storage.baseAddress! + 2 * index * count,
+                      sine: storage.baseAddress! + (2 * index + 1) * count)
+                  }
+                  var input = ropedrift_table_errors_input(
+                    count: count, cosine: sums(0), sine: sums(1), exact_cosine: sums(2), exact_sine: sums(3),
+                    difference: ropedrift_lane_sums(high: delta.baseAddress!, low: deltaLow.baseAddress!),
+                    is_small: isSmall ? 1 : 0, limit: PlainTrigonometry.limit, factor: factor,
+                    stored_factor: factor, trig_bound: bound, table_bound: bound, trig: kernelTrig.kernel,
+                    table: kernelTable.kernel)
+                  var output = ropedrift_table_errors_output(
+                    exact: table(0), trig: table(1), table: table(2), both: table(3), stored: table(4),
+                    undecided: flags.baseAddress!)
+                  ropedrift_table_errors(&input, &output, path.allowsVectors)
+                }
+              }
+              outputs = (0..<10).map { Array(storage[$0 * count..<($0 + 1) * count]) }
+            }
+          }
+        }
+      }
+      for lane in 0..<count {
+        func one(_ x: Double) -> Lanes { Lanes(repeating: x) }
+        let (c, s, d) = (one(angles[lane]), one(angles[count + lane]), one(delta[lane]))
+        let change =
+          isSmall
+          ? PlainTrigonometry.smallTurn(c, s, d) : PlainTrigonometry.turn(c, s, d, one(deltaLow[lane]))
+        var undecided = d.magnitudes .> PlainTrigonometry.limit
+        let isBeyond = undecided[0]
+        func check(_ index: Int, _ expected: Lanes, _ what: String) {
+          let found = outputs[index][lane]
+          #expect(
+            found.bitPattern == expected[0].bitPattern || found.isNaN && expected[0].isNaN,
+            "\(what) of lane \(lane), chain \(index), \(isSmall), \(path): \(found), twin \(expected[0])")
+        }
+        for (part, value, change) in [(0, c, change.0), (1, s, change.1)] {
+          let low = one(lows[part * count + lane])
+          let place = (2 + part) * count + lane
+          let (exact, exactLow) = (one(angles[place]), one(lows[place]))
+          check(part, change * factor, "exact")
+          var stored = plainTrig.rounded(value, change, low, bound: one(bound), &undecided)
+          if factor != 1 { stored = plainTrig(stored * factor) }
+          check(2 + part, (stored - exact) - exactLow, "trig")
+          let both = plainTable(stored)
+          check(6 + part, (both - exact) - exactLow, "both")
+          check(8 + part, both, "stored")
+          let tabled = plainTable.rounded(exact, change * factor, exactLow, bound: one(bound), &undecided)
+          check(4 + part, (tabled - exact) - exactLow, "table")
+        }
+        #expect(flags[lane] == (isBeyond ? 3 : undecided[0] ? 1 : 0), "flag of lane \(lane)")
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1, 3, 4, 15, 16, 17, 63])
+  func greatestMagnitudesPassOverNaN(count: Int) {
+    var generator = SeededGenerator(seed: 5)
+    // One place further on than any alignment.
+    let numbers = Self.numbers(count + 1, below: 8, &generator)
+    let expected = numbers[1...].reduce(0.25) { $1.magnitude > $0 ? $1.magnitude : $0 }
+    for allows in [0, 1] as [Int32] {
+      let found = numbers.withUnsafeBufferPointer {
+        ropedrift_greatest_magnitude($0.baseAddress! + 1, count, 0.25, allows)
+      }
+      #expect(found == expected)
+    }
   }
 }

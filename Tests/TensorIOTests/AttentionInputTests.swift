@@ -44,6 +44,25 @@ import Testing
     }
   }
 
+  @Test(arguments: ["normal", "sink", "cancellation"])
+  func rowsAreThoseOfTheWholeHead(kind: String) throws {
+    let generated = try AttentionInput.open(
+      "synthetic:\(kind),heads=2,kv_heads=1,tokens=7,query_tokens=5,head_dim=6,rotary_size=4,dtype=fp32")
+    let file = try AttentionInput(
+      SafetensorsFile(bytes: generated.safetensors().bytes(), named: "a.safetensors"))
+    for input in [generated, file] {
+      for (tensor, tokens) in [(AttentionTensor.query, 5), (.key, 7)] {
+        let whole = try input.read(tensor, layer: 1, head: 0)
+        for rows in [0..<0, 0..<tokens, 2..<4, tokens - 1..<tokens] {
+          let part = try input.read(tensor, layer: 1, head: 0, tokens: rows)
+          #expect(part == Array(whole[rows.lowerBound * 6..<rows.upperBound * 6]))
+        }
+        expectError(.outOfRange) { try input.read(tensor, layer: 1, head: 0, tokens: 3..<tokens + 1) }
+        expectError(.outOfRange) { try input.read(tensor, layer: 1, head: 0, tokens: -1..<2) }
+      }
+    }
+  }
+
   @Test func refusals() throws {
     expectError(.missingTensor) { try file([:]) }
     let nothing = expectError(.missingTensor) { try file(["model.q": [1, 1, 2]]) }

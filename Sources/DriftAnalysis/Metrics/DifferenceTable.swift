@@ -1,5 +1,7 @@
-// One row of statistics of a difference for each key or each distance, as columns that the inner loops of
-// SumColumn fill.
+// One row of statistics of a difference for each key or each distance, as columns that a kernel fills.
+
+import ReferenceEngine
+import RoundingKernels
 
 /// Which statistics a table keeps besides Σ|δ| and max|δ|. Chosen once, outside the loops over pairs.
 struct Statistics: OptionSet {
@@ -67,17 +69,13 @@ final class DifferenceTable {
   /// ascending order of place.
   func add(_ differences: UnsafePointer<Double>, count n: Int, at first: Int, _ place: RowPlace) {
     touch(first..<first + n)
-    magnitudes.addMagnitudes(differences, count: n, at: first)
-    signed?.add(differences, count: n, at: first)
-    squares?.addSquares(differences, count: n, at: first)
     let maxima = maxima + first
-    guard let places else {
-      for k in 0..<n {
-        let magnitude = abs(differences[k])
-        maxima[k] = magnitude > maxima[k] ? magnitude : maxima[k]
-      }
-      return
-    }
+    let mayRaise = ropedrift_add_differences(
+      differences, n, magnitudes.kernelColumn(at: first, count: n),
+      signed?.kernelColumn(at: first, count: n) ?? ropedrift_sum_column(),
+      squares?.kernelColumn(at: first, count: n) ?? ropedrift_sum_column(), maxima, places == nil ? 1 : 0,
+      KernelPath.ofProcess.allowsVectors)
+    guard let places, mayRaise != 0 else { return }
     // A new maximum is rare after the first rows: about one in i pairs of row i. Strips keep the branching
     // loop short.
     var start = 0

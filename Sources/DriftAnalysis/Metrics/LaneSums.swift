@@ -1,5 +1,8 @@
 // Sums and maxima over runs of positions that come four abreast, as the tables' fast evaluation delivers them.
 
+import ReferenceEngine
+import RoundingKernels
+
 /// The first greatest magnitude of a run.
 public struct RunMaximum: Sendable, Hashable {
   /// max|x|.
@@ -14,13 +17,9 @@ public enum LaneRun {
   public static func maximum(
     _ values: UnsafePointer<SIMD4<Double>>, lanes: Range<Int>, above floor: Double
   ) -> RunMaximum? {
-    var greatest = SIMD4<Double>(repeating: floor)
-    for vector in whole(lanes) {
-      let magnitude = magnitudes(values[vector])
-      greatest = greatest.replacing(with: magnitude, where: magnitude .> greatest)
-    }
-    var result = greatest.max()
-    for lane in edges(lanes) { result = max(result, value(values, lane).magnitude) }
+    let numbers = UnsafeRawPointer(values).assumingMemoryBound(to: Double.self)
+    let result = ropedrift_greatest_magnitude(
+      numbers + lanes.lowerBound, lanes.count, floor, KernelPath.ofProcess.allowsVectors)
     guard result > floor else { return nil }
     // Second pass, over the few runs that hold a new maximum.
     for lane in lanes where value(values, lane).magnitude == result {
@@ -111,11 +110,6 @@ public enum LaneRun {
     let inside = whole(lanes)
     return lanes.prefix(while: { $0 < 4 * inside.lowerBound })
       + lanes.dropFirst(max(0, 4 * inside.upperBound - lanes.lowerBound))
-  }
-
-  @inline(__always) private static func magnitudes(_ x: SIMD4<Double>) -> SIMD4<Double> {
-    unsafeBitCast(
-      unsafeBitCast(x, to: SIMD4<UInt64>.self) & 0x7FFF_FFFF_FFFF_FFFF, to: SIMD4<Double>.self)
   }
 
   @inline(__always) private static func finite(

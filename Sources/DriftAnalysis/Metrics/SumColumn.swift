@@ -1,7 +1,8 @@
-// The inner loops of the analysis. A column holds one compensated sum for each key (or distance, or lane) as
-// two parallel arrays, so that adding a row of a tile is an elementwise loop with no dependency from pair to
-// pair: the compiler vectorises it without changing a bit of the result. One loop for each statistic, because
-// a loop over more arrays needs more run-time overlap checks than the vectoriser accepts.
+// Columns of compensated sums, one for each key (or distance, or lane), as two parallel arrays, so that adding a row of a tile is an
+// elementwise loop with no dependency from pair to pair. The loops are kernels; CompensatedSum is their plain twin.
+
+import ReferenceEngine
+import RoundingKernels
 
 /// `count` compensated sums, indexed by slot. Not safe to use from two threads at once.
 final class SumColumn {
@@ -45,22 +46,17 @@ final class SumColumn {
 
   /// Adds x[k] to slot first + k.
   func add(_ x: UnsafePointer<Double>, count n: Int, at first: Int) {
-    addTerms(count: n, at: first) { x[$0] }
-  }
-
-  /// Adds |x[k]| to slot first + k.
-  func addMagnitudes(_ x: UnsafePointer<Double>, count n: Int, at first: Int) {
-    addTerms(count: n, at: first) { abs(x[$0]) }
+    addTerms(ROPEDRIFT_TERM_VALUE, x, x, count: n, at: first)
   }
 
   /// Adds x[k]², rounded, to slot first + k.
   func addSquares(_ x: UnsafePointer<Double>, count n: Int, at first: Int) {
-    addTerms(count: n, at: first) { x[$0] * x[$0] }
+    addTerms(ROPEDRIFT_TERM_SQUARE, x, x, count: n, at: first)
   }
 
   /// Adds x[k]·y[k], rounded, to slot first + k.
   func addProducts(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, count n: Int, at first: Int) {
-    addTerms(count: n, at: first) { x[$0] * y[$0] }
+    addTerms(ROPEDRIFT_TERM_PRODUCT, x, y, count: n, at: first)
   }
 
   /// Adds the sums of `slots` of another column, slot by slot.
@@ -74,15 +70,16 @@ final class SumColumn {
   /// Adds another column's sums, slot by slot.
   func merge(_ other: SumColumn) { merge(other, 0..<count) }
 
-  @inline(__always)
-  private func addTerms(count n: Int, at first: Int, _ term: (Int) -> Double) {
+  private func addTerms(
+    _ term: ropedrift_term, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, count n: Int,
+    at first: Int
+  ) {
+    ropedrift_add_terms(kernelColumn(at: first, count: n), term, x, y, n, KernelPath.ofProcess.allowsVectors)
+  }
+
+  /// The slots from `first` on, as kernels take them.
+  func kernelColumn(at first: Int, count n: Int) -> ropedrift_sum_column {
     precondition(first >= 0 && n >= 0 && first + n <= count)
-    let sums = sums + first
-    let compensations = compensations + first
-    for k in 0..<n {
-      let (total, error) = twoSum(sums[k], term(k))
-      sums[k] = total
-      compensations[k] += error
-    }
+    return ropedrift_sum_column(sums: sums + first, compensations: compensations + first)
   }
 }

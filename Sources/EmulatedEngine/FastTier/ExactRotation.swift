@@ -3,6 +3,8 @@
 
 import ArbitraryPrecision
 import CMPFR
+import ReferenceEngine
+import RoundingKernels
 
 /// Exact angles θ = p·ω of one frequency, and f·cos θ and f·sin θ, as unevaluated sums of two binary64 numbers.
 ///
@@ -125,67 +127,43 @@ final class ExactRotation: Sendable {
   }
 
   /// Writes θ of the positions base + offset, base + offset + 1, ….
+  ///
+  /// - Parameter count: a multiple of 4.
   func writeAngles(
-    _ base: Base, offset: Int, count vectors: Int, high: UnsafeMutablePointer<Lanes>,
-    low: UnsafeMutablePointer<Lanes>
+    _ base: Base, offset: Int, count: Int, to angles: ropedrift_lane_sums, path: KernelPath
   ) {
-    var b = Lanes(0, 1, 2, 3) + Double(offset)
-    for vector in 0..<vectors {
-      (high[vector], low[vector]) = Self.sum(
-        Lanes(repeating: base.angle.0), Lanes(repeating: base.angle.1), plus: b, times: pieces)
-      b += 4
+    withUnsafeNumbers(base.angle, pieces) { start, pieces in
+      ropedrift_exact_angles(start, pieces, Double(offset), count, angles, path.allowsVectors)
     }
-  }
-
-  /// high + low + multiple·ω for integral multiples below 2^21: error at most 2^−103 of the greatest summand.
-  @inline(__always) static func sum(
-    _ high: Lanes, _ low: Lanes, plus multiple: Lanes, times pieces: (Double, Double, Double)
-  ) -> (high: Lanes, low: Lanes) {
-    let (first, firstError) = twoSum(high, multiple * pieces.0)
-    let (second, secondError) = twoSum(firstError, multiple * pieces.1)
-    let (sum, rest) = twoSum(first, second)
-    let (nearest, left) = fastTwoSum(sum, rest + (secondError + (low + multiple * pieces.2)))
-    return (nearest, left)
   }
 
   /// Writes cos and sin (times f, as the base has it) of the positions base + offset, base + offset + 1, ….
+  ///
+  /// - Parameter count: a multiple of 4.
   func writeRotations(
-    _ base: Base, offset: Int, count vectors: Int, cosine: UnsafeMutablePointer<Lanes>,
-    cosineLow: UnsafeMutablePointer<Lanes>, sine: UnsafeMutablePointer<Lanes>,
-    sineLow: UnsafeMutablePointer<Lanes>
+    _ base: Base, offset: Int, count: Int, cosine: ropedrift_lane_sums, sine: ropedrift_lane_sums,
+    path: KernelPath
   ) {
-    let (c1, c2, c3) = base.cosine
-    let (s1, s2, s3) = base.sine
-    steps.withUnsafeBytes { bytes in
-      func piece(_ index: Int) -> UnsafeRawPointer {
-        bytes.baseAddress! + (index * Self.span + offset) * MemoryLayout<Double>.stride
-      }
-      let (cb1, cb2, cb3, sb1, sb2, sb3) = (piece(0), piece(1), piece(2), piece(3), piece(4), piece(5))
-      for vector in 0..<vectors {
-        let at = vector * MemoryLayout<Lanes>.stride
-        let C1 = cb1.loadUnaligned(fromByteOffset: at, as: Lanes.self)
-        let C2 = cb2.loadUnaligned(fromByteOffset: at, as: Lanes.self)
-        let C3 = cb3.loadUnaligned(fromByteOffset: at, as: Lanes.self)
-        let S1 = sb1.loadUnaligned(fromByteOffset: at, as: Lanes.self)
-        let S2 = sb2.loadUnaligned(fromByteOffset: at, as: Lanes.self)
-        let S3 = sb3.loadUnaligned(fromByteOffset: at, as: Lanes.self)
-        let (ch, ce) = twoSum(C1 * c1, -(S1 * s1))
-        let cm = (C2 * c1 + C1 * c2) - (S2 * s1 + S1 * s2)
-        let cl = (C2 * c2 - S2 * s2) + ((C3 * c1 + C1 * c3) - (S3 * s1 + S1 * s3))
-        (cosine[vector], cosineLow[vector]) = Self.normalised(ch, cm, ce + cl)
-        let (sh, se) = twoSum(S1 * c1, C1 * s1)
-        let sm = (S2 * c1 + S1 * c2) + (C2 * s1 + C1 * s2)
-        let sl = (S2 * c2 + C2 * s2) + ((S3 * c1 + S1 * c3) + (C3 * s1 + C1 * s3))
-        (sine[vector], sineLow[vector]) = Self.normalised(sh, sm, se + sl)
+    let (c, s) = (base.cosine, base.sine)
+    steps.withUnsafeBufferPointer { steps in
+      withUnsafeNumbers((c.0, c.1, c.2, s.0, s.1, s.2), 0.0) { start, _ in
+        ropedrift_exact_rotations(
+          start, steps.baseAddress! + offset, Self.span, count, cosine, sine, path.allowsVectors)
       }
     }
   }
+}
 
-  /// high + middle + low as a sum of two whose first is the nearest number to it.
-  @inline(__always) private static func normalised(
-    _ high: Lanes, _ middle: Lanes, _ low: Lanes
-  ) -> (Lanes, Lanes) {
-    let (sum, error) = twoSum(high, middle)
-    return twoSum(sum, error + low)
+/// Tuples of binary64 numbers as what C takes for arrays.
+func withUnsafeNumbers<First, Second, Result>(
+  _ first: First, _ second: Second,
+  _ body: (UnsafePointer<Double>, UnsafePointer<Double>) throws -> Result
+) rethrows -> Result {
+  try withUnsafeBytes(of: first) { first in
+    try withUnsafeBytes(of: second) { second in
+      try body(
+        first.baseAddress!.assumingMemoryBound(to: Double.self),
+        second.baseAddress!.assumingMemoryBound(to: Double.self))
+    }
   }
 }

@@ -1,6 +1,8 @@
 // Stored angles and their differences δ from the exact ones, for one set of rounded stages.
 
 import FloatingPointFormats
+import ReferenceEngine
+import RoundingKernels
 
 extension FastTableErrors {
   /// What a block's angles are, for one set of stages.
@@ -35,14 +37,12 @@ extension FastTableErrors {
     return angles
   }
 
-  /// max|x| over the lanes that are asked for; NaN is passed over.
+  /// max|x| over the lanes that are asked for, and their neighbours up to a multiple of four; NaN is passed over.
   private func greatest(_ buffer: UnsafeMutablePointer<Lanes>, _ block: TableErrorBlock) -> Double {
-    var greatest = Lanes.zero
-    for vector in block.valid.lowerBound / 4..<(block.valid.upperBound + 3) / 4 {
-      let magnitude = buffer[vector].magnitudes
-      greatest = greatest.replacing(with: magnitude, where: magnitude .> greatest)
-    }
-    return greatest.max()
+    let first = block.valid.lowerBound / 4 * 4
+    let end = (block.valid.upperBound + 3) / 4 * 4
+    return ropedrift_greatest_magnitude(
+      TableErrorBlock.numbers(buffer) + first, end - first, 0, path.allowsVectors)
   }
 
   // MARK: Angles that are not rounded
@@ -86,42 +86,42 @@ extension FastTableErrors {
       let isExact =
         recipe.angle.rounding.formats == [.fp64] || frequency == 0
         || frequency.magnitude > 0x1p-400 && bits + frequency.significandWidth + 1 <= 53
-      for vector in 0..<TableErrorBlock.vectors {
-        let position =
-          isRounded ? block[.position][vector] : Lanes(0, 1, 2, 3) + Double(block.start + 4 * vector)
-        if isExact && !mayOverflow {
-          stored[vector] = chain(position * frequency)
-        } else {
-          for lane in 0..<4 {
-            stored[vector][lane] = angleScalar!.product(position[lane], frequency, StageCounter(.angle))
-          }
+      let positions = isRounded ? TableErrorBlock.numbers(block[.position]) : nil
+      if isExact && !mayOverflow {
+        withUnsafePointer(to: chain.kernel) { chain in
+          ropedrift_rounded_products(
+            positions, Double(block.start), frequency, chain, TableErrorBlock.span,
+            TableErrorBlock.numbers(stored), path.allowsVectors)
         }
+        return
+      }
+      for lane in 0..<TableErrorBlock.span {
+        let position = positions.map { $0[lane] } ?? Double(block.start + lane)
+        stored[lane >> 2][lane & 3] = angleScalar!.product(position, frequency, StageCounter(.angle))
       }
       return
     }
-    let pieces = pair.rotation.pieces
     let isFast = !mayOverflow && (!isRounded || greatest(block[.displacement], block) < 0x1p21)
-    for vector in 0..<TableErrorBlock.vectors {
-      var undecided = SIMDMask<SIMD4<Int64>>(repeating: !isFast)
-      if isFast {
-        var (high, low) = (block[.angle][vector], block[.angleLow][vector])
-        if isRounded {
-          (high, low) = ExactRotation.sum(high, low, plus: block[.displacement][vector], times: pieces)
+    if isFast {
+      let displacement = isRounded ? TableErrorBlock.numbers(block[.displacement]) : nil
+      let anyUndecided = withUnsafeNumbers(pair.rotation.pieces, 0.0) { pieces, _ in
+        withUnsafePointer(to: chain.kernel) { chain in
+          ropedrift_rounded_angles(
+            block.sums(.angle, .angleLow), displacement, pieces, chain, TableErrorBlock.span,
+            TableErrorBlock.numbers(stored), block.flags, path.allowsVectors)
         }
-        stored[vector] = chain(high, low, bound: high.magnitudes * 0x1p-100, undecided: &undecided)
       }
-      guard any(undecided) else { continue }
-      for lane in 0..<4 where undecided[lane] && block.valid.contains(4 * vector + lane) {
-        if isRounded, !block[.position][vector][lane].isFinite {
-          stored[vector][lane] = block[.position][vector][lane] * omega
-          continue
-        }
-        let position = block.start + 4 * vector + lane
-        block.fallbacks += 1
-        stored[vector][lane] = try reference.emulation(block.angleRepresentative(key)).angle(
-          position: position, pair: block.pair
-        ).binary64()
+      guard anyUndecided != 0 else { return }
+    }
+    for lane in isFast ? block.flaggedLanes() : Array(block.valid) {
+      if isRounded, !TableErrorBlock.lane(block[.position], lane).isFinite {
+        stored[lane >> 2][lane & 3] = TableErrorBlock.lane(block[.position], lane) * omega
+        continue
       }
+      block.fallbacks += 1
+      stored[lane >> 2][lane & 3] = try reference.emulation(block.angleRepresentative(key)).angle(
+        position: block.start + lane, pair: block.pair
+      ).binary64()
     }
   }
 
@@ -131,30 +131,22 @@ extension FastTableErrors {
   /// that: the plain tier says what it is.
   private func writeDifferences(_ key: TableStages, _ block: TableErrorBlock) throws {
     let (delta, deltaLow, stored) = (block.delta(key), block.deltaLow(key), block.stored(key))
-    let isExact = pairs[block.pair].rotation.number != nil
+    let anyUnknown = ropedrift_angle_differences(
+      TableErrorBlock.numbers(stored), block.sums(.angle, .angleLow), TableErrorBlock.span,
+      TableErrorBlock.sums(delta, deltaLow), block.flags, path.allowsVectors)
+    // Infinite angles have given NaN in the sums.
+    guard anyUnknown != 0, pairs[block.pair].rotation.number == nil else { return }
     let rational = pairs[block.pair].rational
-    for vector in 0..<TableErrorBlock.vectors {
-      let theta = block[.angle][vector]
-      let (difference, error) = twoSum(stored[vector], -theta)
-      let (sum, rest) = twoSum(difference, -block[.angleLow][vector])
-      let (high, low) = fastTwoSum(sum, error + rest)
-      // Infinite angles have given NaN in the sums.
-      delta[vector] = high
-      deltaLow[vector] = low
-      guard !isExact else { continue }
-      let isUnknown = high.magnitudes .<= theta * 0x1p-96 .& (theta .> 0)
-      guard any(isUnknown) else { continue }
-      for lane in 0..<4 where isUnknown[lane] && block.valid.contains(4 * vector + lane) {
-        let position = block.start + 4 * vector + lane
-        deltaLow[vector][lane] = 0
-        if let exact = rational?.product(position), exact == stored[vector][lane] {
-          delta[vector][lane] = 0
-          continue
-        }
-        block.fallbacks += 1
-        delta[vector][lane] = try reference.angleError(
-          position: position, pair: block.pair, block.angleRepresentative(key))
+    for lane in block.flaggedLanes() {
+      let position = block.start + lane
+      deltaLow[lane >> 2][lane & 3] = 0
+      if let exact = rational?.product(position), exact == stored[lane >> 2][lane & 3] {
+        delta[lane >> 2][lane & 3] = 0
+        continue
       }
+      block.fallbacks += 1
+      delta[lane >> 2][lane & 3] = try reference.angleError(
+        position: position, pair: block.pair, block.angleRepresentative(key))
     }
   }
 }

@@ -8,7 +8,7 @@ import RotaryAttention
 /// Errors of angles and of stored cos and sin in blocks of positions, for several sets of rounded stages at once.
 ///
 /// The exact angle θ and its cos and sin come from ``ExactRotation``; a stored angle is θ + δ with δ from an exact difference, and its
-/// cos and sin come from ``FastTrigonometry``. What is rounded from a number that is only known within a bound passes a rounding test;
+/// cos and sin are sums of series in binary64. What is rounded from a number that is only known within a bound passes a rounding test;
 /// where that fails the plain tier computes the entry (``TableErrorBlock/fallbacks``). Errors of angles are within 2^−50 of
 /// themselves. Errors of cos and sin are within 2^−48 of themselves and 2^−72·f of the exact ones, and within 2^−47·f in a block in
 /// which some |δ| exceeds 2^−4.
@@ -18,6 +18,12 @@ public final class FastTableErrors: Sendable {
   /// The sets of stages that blocks have.
   public let subsets: [TableStages]
 
+  /// Up to this |δ| the series of few terms serve.
+  static let smallDifference = 0x1p-4
+  /// Up to this |δ| there are series at all.
+  static let differenceLimit = 0x1p20
+
+  let path: KernelPath
   let recipe: Recipe
   let pairs: [Pair]
   let positionChain: ScalarArithmetic?
@@ -73,8 +79,12 @@ public final class FastTableErrors: Sendable {
   /// where a chain is not one that the fast tier knows (rounding other than nearest even, formats without
   /// subnormals, with saturation or beyond 50 bits but binary64, chains of more than two formats).
   ///
+  /// - Parameter path: which way the kernels go.
   /// - Throws: ``UndecidedRounding``.
-  public init?(_ reference: TableErrorReference, subsets: [TableStages], threads: Int) throws {
+  public init?(
+    _ reference: TableErrorReference, subsets: [TableStages], threads: Int, path: KernelPath = .ofProcess
+  ) throws {
+    self.path = path
     self.reference = reference
     self.subsets = subsets
     let recipe = reference.recipe
@@ -168,14 +178,15 @@ public final class FastTableErrors: Sendable {
   ) throws {
     let rotation = pairs[block.pair].rotation
     rotation.writeAngles(
-      base, offset: offset, count: TableErrorBlock.vectors, high: block[.angle], low: block[.angleLow])
+      base, offset: offset, count: TableErrorBlock.span, to: block.sums(.angle, .angleLow), path: path)
     rotation.writeRotations(
-      base, offset: offset, count: TableErrorBlock.vectors, cosine: block[.cosine],
-      cosineLow: block[.cosineLow], sine: block[.sine], sineLow: block[.sineLow])
+      base, offset: offset, count: TableErrorBlock.span, cosine: block.sums(.cosine, .cosineLow),
+      sine: block.sums(.sine, .sineLow), path: path)
     if let scaled {
       rotation.writeRotations(
-        scaled, offset: offset, count: TableErrorBlock.vectors, cosine: block[.scaledCosine],
-        cosineLow: block[.scaledCosineLow], sine: block[.scaledSine], sineLow: block[.scaledSineLow])
+        scaled, offset: offset, count: TableErrorBlock.span,
+        cosine: block.sums(.scaledCosine, .scaledCosineLow), sine: block.sums(.scaledSine, .scaledSineLow),
+        path: path)
     }
     block.fallbacks = 0
     block.tableRepeatsTrig = tableRepeatsTrig

@@ -1,5 +1,7 @@
 // The buffers of a block of positions: errors of angles and of stored cos and sin, for several sets of rounded stages at once.
 
+import RoundingKernels
+
 /// Errors at 256 consecutive positions of one pair, aligned at a multiple of 256.
 ///
 /// Every buffer is (256) in vectors of four. Positions outside ``valid`` hold numbers without meaning.
@@ -27,6 +29,8 @@ public final class TableErrorBlock {
   private var angleRepresentatives = [TableStages](repeating: [], count: 8)
 
   private let storage: UnsafeMutablePointer<Lanes>
+  /// (span): what a kernel did not decide.
+  let flags: UnsafeMutablePointer<UInt8>
 
   enum Buffer: Int {
     case angle, angleLow, cosine, cosineLow, sine, sineLow, scaledCosine, scaledCosineLow, scaledSine,
@@ -38,11 +42,34 @@ public final class TableErrorBlock {
     let buffers = Buffer.count.rawValue + 3 * 8 + 2 * 32
     storage = .allocate(capacity: buffers * Self.vectors)
     storage.initialize(repeating: Lanes(repeating: .nan), count: buffers * Self.vectors)
+    flags = .allocate(capacity: Self.span)
+    flags.initialize(repeating: 0, count: Self.span)
   }
 
-  deinit { storage.deallocate() }
+  deinit {
+    storage.deallocate()
+    flags.deallocate()
+  }
 
   subscript(_ buffer: Buffer) -> UnsafeMutablePointer<Lanes> { at(buffer.rawValue) }
+
+  /// A number and its low part, for a kernel.
+  func sums(_ high: Buffer, _ low: Buffer) -> ropedrift_lane_sums {
+    Self.sums(self[high], self[low])
+  }
+
+  static func sums(
+    _ high: UnsafeMutablePointer<Lanes>, _ low: UnsafeMutablePointer<Lanes>
+  ) -> ropedrift_lane_sums {
+    ropedrift_lane_sums(high: numbers(high), low: numbers(low))
+  }
+
+  static func numbers(_ buffer: UnsafeMutablePointer<Lanes>) -> UnsafeMutablePointer<Double> {
+    UnsafeMutableRawPointer(buffer).assumingMemoryBound(to: Double.self)
+  }
+
+  /// The lanes of ``valid`` that a kernel flagged.
+  func flaggedLanes() -> [Int] { valid.filter { flags[$0] != 0 } }
 
   private func at(_ index: Int) -> UnsafeMutablePointer<Lanes> { storage + index * Self.vectors }
 

@@ -4,7 +4,9 @@
 #ifndef ROPEDRIFT_ROUNDING_KERNELS_H
 #define ROPEDRIFT_ROUNDING_KERNELS_H
 
+#include "CompensatedSums.h"
 #include "KernelPaths.h"
 #include "SlicedScores.h"
+#include "TableErrors.h"
 
 #endif
