@@ -23,7 +23,7 @@ public func defaultSoftmax(
   path: KernelPath = .ofProcess
 ) {
   guard let row = logits.baseAddress, let results = probabilities.baseAddress, !logits.isEmpty else { return }
-  let allowsVectors: Int32 = path == .automatic ? 1 : 0
+  let allowsVectors = path.allowsVectors
   var hasNaN: Int32 = 0
   let largest = ropedrift_row_maximum(row, logits.count, allowsVectors, &hasNaN)
   if hasNaN != 0 || largest.isInfinite {

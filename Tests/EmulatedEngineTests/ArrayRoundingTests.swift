@@ -23,14 +23,18 @@ struct ArrayRoundingTests {
     let count = model.largestEncoding + 1
     var encodings = (0..<min(count, 300)).map { $0 } + (0..<min(count, 40)).map { count - 1 - $0 }
     encodings += (0..<200).map { _ in generator.next() % count }
-    var positive: [Double] = [0, .infinity, .greatestFiniteMagnitude, 0x1p-1074, 0x1p-1022, 0x1p1000, 1e-300, 1e300]
+    var positive: [Double] = [
+      0, .infinity, .greatestFiniteMagnitude, 0x1p-1074, 0x1p-1022, 0x1p1000, 1e-300, 1e300,
+    ]
     for encoding in encodings {
       let value = model.value(encoding)
       let next = encoding + 1 < count ? model.value(encoding + 1) : value * (1 + exp2i(1 - model.precision))
       let middle = value + (next - value) / 2
       positive += [value, value.nextUp, middle, middle.nextDown, middle.nextUp]
     }
-    positive += [model.smallest / 2, model.smallest / 4, (model.smallest / 2).nextUp, exp2i(model.emin) * 0.75]
+    positive += [
+      model.smallest / 2, model.smallest / 4, (model.smallest / 2).nextUp, exp2i(model.emin) * 0.75,
+    ]
     for _ in 0..<200 { positive.append(Double(bitPattern: generator.next() >> 1)) }
     return positive.flatMap { [$0, -$0] } + [.nan, -.nan, Double(nan: 5, signaling: true)]
   }
@@ -56,7 +60,8 @@ struct ArrayRoundingTests {
         "\(format.spelling) \(rounding.spelling) \(shown(x)): got \(String(results[index], radix: 16)), expected \(expected)"
       )
       if !flags.isEmpty {
-        sweep.check(Int(flags[index]) == flag, "flags of \(shown(x)) in \(format.spelling) \(rounding.spelling)")
+        sweep.check(
+          Int(flags[index]) == flag, "flags of \(shown(x)) in \(format.spelling) \(rounding.spelling)")
       }
     }
     sweep.check(
@@ -105,14 +110,18 @@ struct ArrayRoundingTests {
   @Test(arguments: [FloatingPointFormat.bf16, .fp16], allRoundings)
   func binary32ArraysAreRoundedAsTheirElements(format: FloatingPointFormat, rounding: Rounding) throws {
     var operands: [Float] = []
-    let low: [UInt32] = [0, 1, 0x0FFF, 0x1000, 0x1001, 0x1FFF, 0x2000, 0x3000, 0x7FFF, 0x8000, 0x8001, 0xFFFF]
+    let low: [UInt32] = [
+      0, 1, 0x0FFF, 0x1000, 0x1001, 0x1FFF, 0x2000, 0x3000, 0x7FFF, 0x8000, 0x8001, 0xFFFF,
+    ]
     for high in stride(from: UInt32(0), to: 0x10000, by: isExhaustive ? 1 : 29) {
       operands += low.map { Float(bitPattern: high << 16 | $0) }
     }
     for threshold: UInt32 in [0x3300_0000, 0x3380_0000, 0x3880_0000, 0x477F_E000, 0x477F_F000, 0x4780_0000] {
       operands += (0..<5).map { Float(bitPattern: threshold - 2 + $0) }
     }
-    operands += [Float(bitPattern: 0x7F7F_7FFF), Float(bitPattern: 0x7F7F_8000), Float(bitPattern: 0xFF7F_FFFF)]
+    operands += [
+      Float(bitPattern: 0x7F7F_7FFF), Float(bitPattern: 0x7F7F_8000), Float(bitPattern: 0xFF7F_FFFF),
+    ]
     let wide = operands.map(Double.init)
     let columns = 301
     var sweep = Sweep()
@@ -125,7 +134,8 @@ struct ArrayRoundingTests {
         }
       }
       check(
-        encodings.map(UInt64.init), counts, [], wide, format, rounding, columns: columns, &sweep, isValue: false)
+        encodings.map(UInt64.init), counts, [], wide, format, rounding, columns: columns, &sweep,
+        isValue: false)
     }
     #expect(sweep.passed(atLeast: 40_000), "\(sweep)")
   }

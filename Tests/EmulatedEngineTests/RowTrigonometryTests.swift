@@ -42,9 +42,11 @@ struct RowTrigonometryTests {
     var known = 0
     for recipe in try recipes() {
       let embedding = try RotaryEmbedding(headSize: 26, base: NumberLiteral(10000), layout: .halfSplit)
-      guard let emulation = try? Emulation(
+      guard
+        let emulation = try? Emulation(
           recipe: recipe, embedding: embedding, scale: .inverseSquareRootOfHeadSize),
-        let kernel = try RowTrigonometry(emulation), let scalar = try RowTrigonometry(emulation, path: .scalar)
+        let kernel = try RowTrigonometry(emulation),
+        let scalar = try RowTrigonometry(emulation, path: .scalar)
       else { continue }
       known += 1
       // One recipe over more than a block of rows.

@@ -54,7 +54,7 @@ public struct ArrayRounding: Sendable {
       format.minimumExponent - format.precision + 1 >= -1022
     else { return nil }
     self.format = format
-    allowsVectors = path == .automatic ? 1 : 0
+    allowsVectors = path.allowsVectors
     var seed: UInt64 = 0
     let code: Int
     switch rounding {
@@ -83,7 +83,8 @@ public struct ArrayRounding: Sendable {
       rounding: Int32(code), precision: Int32(format.precision),
       minimum_exponent: Int32(format.minimumExponent), has_subnormals: format.hasSubnormals ? 1 : 0,
       largest: UInt32(format.largestFiniteEncoding(isNegative: false)),
-      sign: UInt32(format.zeroEncoding(isNegative: true)), nan: UInt32(format.nanEncoding), infinity: infinity,
+      sign: UInt32(format.zeroEncoding(isNegative: true)), nan: UInt32(format.nanEncoding),
+      infinity: infinity,
       overflow: overflow, infinity_value: values(infinity), overflow_value: values(overflow))
   }
 
@@ -195,7 +196,8 @@ struct ArrayRoundingChain: Sendable {
   ) -> ArrayRounding.Counts {
     func apply(_ index: Int, flags: UnsafeMutablePointer<UInt8>?) -> ArrayRounding.Counts {
       roundings[index].round(
-        UnsafeBufferPointer(values), columns: columns, counter: counter.step(step, format: index), into: values,
+        UnsafeBufferPointer(values), columns: columns, counter: counter.step(step, format: index),
+        into: values,
         flags: flags)
     }
     guard roundings.count != 1 else { return apply(0, flags: nil) }

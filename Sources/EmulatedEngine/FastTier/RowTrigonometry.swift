@@ -18,7 +18,8 @@ struct RowTrigonometry: Sendable {
   /// ``RowAngles`` does not know the angles.
   init?(_ emulation: Emulation, path: KernelPath = .ofProcess) throws {
     let stage = emulation.recipe.trig
-    guard stage.ulpModel == nil, stage.rounding.rounding == .nearestEven, let first = stage.rounding.formats.first,
+    guard stage.ulpModel == nil, stage.rounding.rounding == .nearestEven,
+      let first = stage.rounding.formats.first,
       first.precision <= 24, first.hasSubnormals, (-900...0).contains(first.minimumExponent),
       first.maximumExponent <= 1023, let angles = try RowAngles(emulation)
     else { return nil }
@@ -38,7 +39,7 @@ struct RowTrigonometry: Sendable {
     self.emulation = emulation
     self.angles = angles
     self.first = first
-    allowsVectors = path == .automatic ? 1 : 0
+    allowsVectors = path.allowsVectors
   }
 
   /// (positions, pairs): cos and sin of the stored angles, rounded to the trig stage's formats.
