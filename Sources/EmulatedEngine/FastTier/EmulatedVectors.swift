@@ -27,6 +27,15 @@ public struct InputMatrix: Sendable {
     let chain = emulation.recipe.input
     guard !chain.isExact else { return }
     let size = emulation.embedding.headSize
+    if let rounding = ArrayRoundingChain(chain) {
+      let first = VectorPlace(side, token: 0, layer: layer, head: head)
+      let counts = values.withUnsafeMutableBufferPointer {
+        rounding.round($0, columns: size, first.counter(.queryInput, .keyInput, channel: 0))
+      }
+      (overflowCount, underflowCount) = (counts.overflowed, counts.underflowed)
+      flushedCount = counts.flushed
+      return
+    }
     for index in stored.indices {
       let place = VectorPlace(side, token: firstToken + index / size, layer: layer, head: head)
       let counter = place.counter(.queryInput, .keyInput, channel: index % size)
