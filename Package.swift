@@ -107,7 +107,7 @@ let package = Package(
     .target(name: "RoundingKernels"),
     .testTarget(
       name: "RoundingKernelsTests",
-      dependencies: ["RoundingKernels", "ArbitraryPrecision", "FloatingPointFormats", "TestSupport"]),
+      dependencies: ["RoundingKernels", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "TestSupport"]),
 
     // The certified reference.
     .target(
