@@ -4,7 +4,10 @@
 #ifndef ROPEDRIFT_ROUNDING_KERNELS_H
 #define ROPEDRIFT_ROUNDING_KERNELS_H
 
+#include "DotProducts.h"
 #include "KernelPaths.h"
+#include "NarrowFormat.h"
+#include "Rotation.h"
 #include "SlicedScores.h"
 
 #endif
