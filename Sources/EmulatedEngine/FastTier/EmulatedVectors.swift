@@ -30,7 +30,7 @@ public struct InputMatrix: Sendable {
     if let rounding = ArrayRoundingChain(chain) {
       let first = VectorPlace(side, token: 0, layer: layer, head: head)
       let counts = values.withUnsafeMutableBufferPointer {
-        rounding.round($0, columns: size, first.counter(.queryInput, .keyInput, channel: 0))
+        rounding.roundCounting($0, columns: size, first.counter(.queryInput, .keyInput, channel: 0))
       }
       (overflowCount, underflowCount) = (counts.overflowed, counts.underflowed)
       flushedCount = counts.flushed
