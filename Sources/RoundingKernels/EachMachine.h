@@ -32,7 +32,11 @@ static inline machine_kind machine_kind_for(int allows_vectors) {
 #define TARGET
 #define SINGLE_LANES 4
 #define MAIN_ROWS ROWS_BASELINE
+#if defined(__aarch64__)
+#define HAS_FMA 1
+#else
 #define HAS_FMA 0
+#endif
 #define HAS_HALF 0
 #include KERNELS
 #undef MACHINE

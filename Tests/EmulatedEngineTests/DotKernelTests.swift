@@ -20,8 +20,7 @@ private struct DotOperands {
   }
 
   private mutating func encoding() -> Double {
-    let bits = generator.next() & (UInt64(1) << UInt64(format.bitWidth) - 1)
-    return format.double(of: bits)
+    format.double(of: generator.next() >> UInt64(64 - format.bitWidth))
   }
 
   private mutating func moderate() -> Double {
@@ -153,7 +152,7 @@ private func same(_ a: Double, _ b: Double) -> Bool { a.bitPattern == b.bitPatte
       for format in operandFormats {
         for channels in [1, 2, 3, 16, 31, 64, 80, 96, 127, 128, 256, 512] {
           seed += 1
-          if !isExhaustive && seed % 7 > 1 { continue }
+          if !isExhaustive && seed % 7 > 0 { continue }
           var operands = DotOperands(format, seed: seed)
           let kind = DotOperands.Kind.allCases[Int(seed) % DotOperands.Kind.allCases.count]
           let (queries, keys) = channels < 20 ? (19, 37) : (2, 3)
@@ -200,8 +199,8 @@ private func same(_ a: Double, _ b: Double) -> Bool { a.bitPattern == b.bitPatte
   func everyEncodingMultipliesAsThePlainTierSays(format: FloatingPointFormat) throws {
     let encodings: [Double] = (0..<UInt64(1) << UInt64(format.bitWidth)).map { format.double(of: $0) }
     var generator = SeededGenerator(seed: 5)
-    var queries: [Double] = [1, 0x1p-7]
-    for _ in 0..<(isExhaustive ? 64 : 1) { queries += [encodings[generator.below(encodings.count)], 1] }
+    var queries: [Double] = [format.rounded(-1.7), 1]
+    for _ in 0..<(isExhaustive ? 64 : 0) { queries += [encodings[generator.below(encodings.count)], 1] }
     var keys: [Double] = []
     for (index, value) in encodings.enumerated() { keys += [value, encodings[index * 31 % 97]] }
     var sweep = Sweep()
