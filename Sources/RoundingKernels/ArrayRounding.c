@@ -296,3 +296,47 @@ void ropedrift_round_array(const void *source, int source_kind, size_t rows, siz
 void ropedrift_random_bits(const ropedrift_random_place *place, size_t count, int allows_vectors, uint64_t *bits) {
   philox_bits[ropedrift_vector_level(allows_vectors)](place, count, bits);
 }
+
+ROPEDRIFT_BODY uint64_t odd_products_of_block(const double *restrict x, double factor, size_t count,
+                                              double *restrict products) {
+  uint64_t left = 0, factor_is_special = !(factor - factor == 0) | (factor == 0);
+  for (size_t i = 0; i < count; i++) {
+    double number = x[i], product = number * factor, error = __builtin_fma(number, factor, -product);
+    uint64_t bits;
+    memcpy(&bits, &product, 8);
+    uint64_t magnitude = bits & MAGNITUDE;
+    uint64_t is_exact = factor_is_special | !(number - number == 0) | (uint64_t)(number == 0);
+    uint64_t fits = (magnitude >= (uint64_t)(1023 - 900) << 52) & (magnitude <= (uint64_t)(1023 + 1000) << 52);
+    // An inexact product goes to the neighbour with an odd last bit: up by one, or down where the error points to zero.
+    uint64_t to_zero = (uint64_t)(error < 0) ^ bits >> 63;
+    uint64_t odd = (bits - to_zero) | 1;
+    bits = (error != 0) & fits & (is_exact ^ 1) ? odd : bits;
+    memcpy(&products[i], &bits, 8);
+    left += (fits | is_exact) ^ 1;
+  }
+  return left;
+}
+
+// The numbers are copied, so that products may take their place: a loop whose buffers overlap is not made of vectors.
+ROPEDRIFT_BODY void odd_products_body(const double *x, double factor, size_t count, double *products,
+                                      size_t *unfit) {
+  uint64_t left = 0;
+  for (size_t start = 0; start < count; start += BLOCK) {
+    size_t size = count - start < BLOCK ? count - start : BLOCK;
+    double copy[BLOCK];
+    memcpy(copy, x + start, size * sizeof(double));
+    left += odd_products_of_block(copy, factor, size, products + start);
+  }
+  *unfit = (size_t)left;
+}
+
+ROPEDRIFT_INSTANTIATE(odd_products,
+                      (const double *x, double factor, size_t count, double *products, size_t *unfit),
+                      (x, factor, count, products, unfit))
+
+size_t ropedrift_products_rounded_to_odd(const double *x, double factor, size_t count, int allows_vectors,
+                                         double *products) {
+  size_t unfit;
+  odd_products[ropedrift_vector_level(allows_vectors)](x, factor, count, products, &unfit);
+  return unfit;
+}

@@ -4,11 +4,24 @@
 
 #include "ExponentialLanes.h"
 
-ROPEDRIFT_BODY void exponentials32_body(const float *x, size_t count, int is_base_two, float *results) {
+// Arguments are copied block by block, so that results may take their place: a loop whose buffers overlap is not made of vectors.
+enum { BLOCK = 256 };
+
+ROPEDRIFT_BODY void exponentials32_of_block(const float *restrict x, size_t count, int is_base_two,
+                                            float *restrict results) {
   if (is_base_two) {
     for (size_t i = 0; i < count; i++) results[i] = (float)wide_exp2((double)x[i]);
   } else {
     for (size_t i = 0; i < count; i++) results[i] = (float)wide_exp((double)x[i]);
+  }
+}
+
+ROPEDRIFT_BODY void exponentials32_body(const float *x, size_t count, int is_base_two, float *results) {
+  for (size_t start = 0; start < count; start += BLOCK) {
+    size_t size = count - start < BLOCK ? count - start : BLOCK;
+    float copy[BLOCK];
+    memcpy(copy, x + start, size * sizeof(float));
+    exponentials32_of_block(copy, size, is_base_two, results + start);
   }
 }
 
@@ -19,13 +32,25 @@ void ropedrift_exponentials32(const float *x, size_t count, int is_base_two, int
   exponentials32[ropedrift_vector_level(allows_vectors)](x, count, is_base_two, results);
 }
 
-ROPEDRIFT_BODY void exponentials64_body(const double *x, double largest, size_t count, double *results,
-                                        size_t *undecided) {
+ROPEDRIFT_BODY uint64_t exponentials64_of_block(const double *restrict x, double largest, size_t count,
+                                                double *restrict results) {
   uint64_t left = 0;
   for (size_t i = 0; i < count; i++) {
     double result = rounded_exp(x[i] - largest);
     results[i] = result;
     left += result < 0;
+  }
+  return left;
+}
+
+ROPEDRIFT_BODY void exponentials64_body(const double *x, double largest, size_t count, double *results,
+                                        size_t *undecided) {
+  uint64_t left = 0;
+  for (size_t start = 0; start < count; start += BLOCK) {
+    size_t size = count - start < BLOCK ? count - start : BLOCK;
+    double copy[BLOCK];
+    memcpy(copy, x + start, size * sizeof(double));
+    left += exponentials64_of_block(copy, largest, size, results + start);
   }
   *undecided = (size_t)left;
 }

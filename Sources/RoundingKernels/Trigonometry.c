@@ -37,8 +37,11 @@ ROPEDRIFT_BODY double rounded_within(double y, double bound, uint64_t smallest_n
   return decided ? number(bits_of(rounded) | (bits & ~MAGNITUDE)) : __builtin_nan("");
 }
 
-ROPEDRIFT_BODY void cosines_and_sines_body(const double *angles, size_t count, int precision, int minimum_exponent,
-                                           double *cosines, double *sines, size_t *undecided) {
+enum { BLOCK = 256 };
+
+ROPEDRIFT_BODY uint64_t cosines_and_sines_of_block(const double *restrict angles, size_t count, int precision,
+                                                   int minimum_exponent, double *restrict cosines,
+                                                   double *restrict sines) {
   uint64_t smallest_normal = (uint64_t)(minimum_exponent + 1023) << 52, p = (uint64_t)precision, left = 0;
   for (size_t i = 0; i < count; i++) {
     uint64_t bits = bits_of(angles[i]), sign = bits & ~MAGNITUDE;
@@ -81,6 +84,19 @@ ROPEDRIFT_BODY void cosines_and_sines_body(const double *angles, size_t count, i
     cosines[i] = first;
     sines[i] = second;
     left += (uint64_t)(first != first) + (uint64_t)(second != second);
+  }
+  return left;
+}
+
+// The angles are copied, so that results may take their place: a loop whose buffers overlap is not made of vectors.
+ROPEDRIFT_BODY void cosines_and_sines_body(const double *angles, size_t count, int precision, int minimum_exponent,
+                                           double *cosines, double *sines, size_t *undecided) {
+  uint64_t left = 0;
+  for (size_t start = 0; start < count; start += BLOCK) {
+    size_t size = count - start < BLOCK ? count - start : BLOCK;
+    double copy[BLOCK];
+    memcpy(copy, angles + start, size * sizeof(double));
+    left += cosines_and_sines_of_block(copy, size, precision, minimum_exponent, cosines + start, sines + start);
   }
   *undecided = (size_t)left;
 }

@@ -140,6 +140,43 @@ struct ArrayRoundingTests {
     #expect(sweep.passed(atLeast: 40_000), "\(sweep)")
   }
 
+  /// Values in binary32 and encodings of 8 bits, of the formats that have them.
+  @Test(arguments: allRoundings) func narrowResultsAreThoseOfTheWideOnes(rounding: Rounding) throws {
+    var sweep = Sweep()
+    for model in Self.models {
+      let format = try model.format
+      let array = try #require(ArrayRounding(format, rounding))
+      let operands = operands(model).map(Float.init)
+      let counter = RoundingCounter(1, 2, 3, 4)
+      let expected = operands.enumerated().map { index, x in
+        format.round(
+          ExactValue(Double(x)), rounding, counter: RoundingCounter(1, 2, 3 + UInt32(index), 4)
+        ).encoding
+      }
+      operands.withUnsafeBufferPointer { operands in
+        if format.isSubset(of: .fp32) {
+          var values = [Float](repeating: 7, count: operands.count)
+          values.withUnsafeMutableBufferPointer { _ = array.round(operands, counter: counter, into: $0) }
+          for (value, encoding) in zip(values, expected) {
+            let exact = format.double(of: encoding)
+            sweep.check(
+              Double(value).bitPattern == exact.bitPattern || value.isNaN && exact.isNaN,
+              "\(model) \(rounding.spelling): \(value), not \(exact)")
+          }
+        }
+        if format.bitWidth <= 8 {
+          var encodings = [UInt8](repeating: 7, count: operands.count)
+          encodings.withUnsafeMutableBufferPointer { _ = array.round(operands, counter: counter, into: $0) }
+          for (got, encoding) in zip(encodings, expected) {
+            sweep.check(
+              UInt64(got) == encoding, "\(model) \(rounding.spelling): \(got), not \(encoding)")
+          }
+        }
+      }
+    }
+    #expect(sweep.passed(atLeast: 10_000), "\(sweep)")
+  }
+
   @Test func blocksWithoutTinyNumbersRoundStochasticallyAlike() throws {
     var generator = SeededGenerator(seed: 4)
     let operands = (0..<1000).map { _ -> Float in

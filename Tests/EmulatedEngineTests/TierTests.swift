@@ -161,6 +161,10 @@ func tierRecipes() throws -> [Recipe] {
         InputMatrix(queries, emulation: emulation, side: .query, layer: 2, head: 3), keys: k,
         emulation: emulation, table: table, firstRow: 2, layer: 2, head: 3)
       var row = [Double](repeating: .nan, count: tokens)
+      var block = [Double](repeating: -7, count: 3 * (tokens + 1))
+      try block.withUnsafeMutableBufferPointer {
+        try head.logits(queries: 0..<3, keys: 1..<tokens, into: $0, stride: tokens + 1)
+      }
       for query in 0..<3 {
         try row.withUnsafeMutableBufferPointer { try head.logits(query: query, keys: 1..<tokens, into: $0) }
         for key in 1..<tokens {
@@ -175,6 +179,8 @@ func tierRecipes() throws -> [Recipe] {
           #expect(
             plain.bitPattern == fast.bitPattern || plain.isNaN && fast.isNaN,
             "\(emulation.recipe.name) query \(query) key \(key): plain \(plain), fast \(fast)")
+          let inBlock = block[query * (tokens + 1) + key - 1]
+          #expect(inBlock.bitPattern == fast.bitPattern || inBlock.isNaN && fast.isNaN)
         }
       }
     }

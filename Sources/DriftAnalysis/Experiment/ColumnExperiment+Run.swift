@@ -222,11 +222,8 @@ private struct ColumnPass: Sendable {
 
   private func rows(of head: EmulatedHead, _ queries: Range<Int>, _ keys: Range<Int>) throws -> [Double] {
     try [Double](unsafeUninitializedCapacity: queries.count * keys.count) { buffer, count in
-      for row in 0..<queries.count {
-        try head.logits(
-          query: row, keys: 0..<keys.count,
-          into: UnsafeMutableBufferPointer(rebasing: buffer[row * keys.count..<(row + 1) * keys.count]))
-      }
+      try head.logits(
+        queries: 0..<queries.count, keys: 0..<keys.count, into: buffer, stride: keys.count)
       count = queries.count * keys.count
     }
   }

@@ -78,13 +78,7 @@ final class TileSlot {
     }
     for (score, group) in work.shared.scores.enumerated() {
       for (run, head) in work.heads.runs[score].enumerated() {
-        for row in rows {
-          try scores.withUnsafeMutableBufferPointer {
-            try head.logits(
-              query: row.query, keys: row.keys,
-              into: UnsafeMutableBufferPointer(rebasing: $0[range(run, row)]))
-          }
-        }
+        try writeScores(head, run: run, rows)
       }
       for logitGroup in group.logits {
         for run in 0..<2 {
@@ -99,8 +93,29 @@ final class TileSlot {
   }
 
   private func range(_ run: Int, _ row: Row) -> Range<Int> {
-    let start = (run * DriftExperiment.tileSize + row.index) * width
+    let start = (run * DriftExperiment.tileSize + row.index) * width + row.keys.lowerBound
     return start..<start + row.keys.count
+  }
+
+  /// The scores of all rows. Neighbouring queries go through the kernels together, against all keys that one of them sees: what a
+  /// query does not see is computed and not read.
+  private func writeScores(_ head: EmulatedHead, run: Int, _ rows: [Row]) throws {
+    var first = 0
+    while first < rows.count {
+      var end = first + 1
+      while head.gainsFromBlocks, end < rows.count, rows[end].index == rows[end - 1].index + 1 { end += 1 }
+      let block = rows[first..<end]
+      let keys = block.map(\.keys.lowerBound).min()!..<block.map(\.keys.upperBound).max()!
+      let start = (run * DriftExperiment.tileSize + rows[first].index) * width + keys.lowerBound
+      try scores.withUnsafeMutableBufferPointer {
+        try head.logits(
+          queries: rows[first].query..<rows[first].query + block.count, keys: keys,
+          into: UnsafeMutableBufferPointer(
+            rebasing: $0[start..<start + (block.count - 1) * width + keys.count]),
+          stride: width)
+      }
+      first = end
+    }
   }
 
   private func referenceRow(

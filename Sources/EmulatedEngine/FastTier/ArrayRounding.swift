@@ -108,6 +108,20 @@ public struct ArrayRounding: Sendable {
       into: values.baseAddress, ROPEDRIFT_BINARY64, size: 8, flags: flags)
   }
 
+  /// Rounds rows of binary32 numbers to values, as ``round(_:columns:counter:into:flags:)`` rounds rows of binary64 numbers.
+  ///
+  /// - Precondition: the format's numbers are binary32 numbers.
+  @discardableResult
+  public func round(
+    _ source: UnsafeBufferPointer<Float>, columns: Int? = nil, counter: RoundingCounter = RoundingCounter(),
+    into values: UnsafeMutableBufferPointer<Float>, flags: UnsafeMutablePointer<UInt8>? = nil
+  ) -> Counts {
+    precondition(values.count >= source.count && format.isSubset(of: .fp32))
+    return round(
+      UnsafeRawBufferPointer(source), ROPEDRIFT_BINARY32, size: 4, columns: columns, counter,
+      into: values.baseAddress, ROPEDRIFT_BINARY32, size: 4, flags: flags)
+  }
+
   /// Rounds rows of binary32 numbers to encodings of `Encoding.bitWidth` bits, as ``round(_:columns:counter:into:flags:)`` rounds rows of
   /// binary64 numbers to values.
   ///
@@ -173,45 +187,5 @@ public struct ArrayRounding: Sendable {
     }
     return Counts(
       overflowed: Int(counts.overflowed), underflowed: Int(counts.underflowed), flushed: Int(counts.flushed))
-  }
-}
-
-/// The roundings of a chain, one after the other.
-struct ArrayRoundingChain: Sendable {
-  private let roundings: [ArrayRounding]
-
-  /// Nil where a format is not fit for ``ArrayRounding``.
-  init?(_ chain: RoundingChain, path: KernelPath = .ofProcess) {
-    let roundings = chain.formats.compactMap { ArrayRounding($0, chain.rounding, path: path) }
-    guard roundings.count == chain.formats.count else { return nil }
-    self.roundings = roundings
-  }
-
-  /// Rounds rows in place through the formats, as the plain tier's `round` does element by element, the first element at `counter`.
-  ///
-  /// - Returns: how many elements overflowed or underflowed in any of the roundings, and became zero.
-  @discardableResult
-  func round(
-    _ values: UnsafeMutableBufferPointer<Double>, columns: Int? = nil, _ counter: StageCounter, step: Int = 0
-  ) -> ArrayRounding.Counts {
-    func apply(_ index: Int, flags: UnsafeMutablePointer<UInt8>?) -> ArrayRounding.Counts {
-      roundings[index].round(
-        UnsafeBufferPointer(values), columns: columns, counter: counter.step(step, format: index),
-        into: values,
-        flags: flags)
-    }
-    guard roundings.count != 1 else { return apply(0, flags: nil) }
-    // An element that overflows twice counts once.
-    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: max(1, values.count)) { flags in
-      flags.initialize(repeating: 0)
-      for index in roundings.indices { _ = apply(index, flags: flags.baseAddress) }
-      var counts = ArrayRounding.Counts()
-      for flag in flags.prefix(values.count) {
-        counts.overflowed += Int(flag & 1)
-        counts.underflowed += Int(flag >> 1 & 1)
-        counts.flushed += Int(flag >> 2 & 1)
-      }
-      return counts
-    }
   }
 }

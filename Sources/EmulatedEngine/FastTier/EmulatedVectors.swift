@@ -30,7 +30,7 @@ public struct InputMatrix: Sendable {
     if let rounding = ArrayRoundingChain(chain) {
       let first = VectorPlace(side, token: 0, layer: layer, head: head)
       let counts = values.withUnsafeMutableBufferPointer {
-        rounding.round($0, columns: size, first.counter(.queryInput, .keyInput, channel: 0))
+        rounding.roundCounting($0, columns: size, first.counter(.queryInput, .keyInput, channel: 0))
       }
       (overflowCount, underflowCount) = (counts.overflowed, counts.underflowed)
       flushedCount = counts.flushed
@@ -64,7 +64,7 @@ enum RotatedMatrix: Sendable {
   case values([[StageValue]])
   /// Not rotated: the certified tier does that.
   case unrotated([Double])
-  /// Rotated, and kept only in the binary32 form that a kernel reads.
+  /// Rotated, and kept only in the form that a kernel reads.
   case packed
 }
 
@@ -169,8 +169,28 @@ extension Emulation {
     _ input: InputMatrix, cosine: [Double], sine: [Double], firstRow: Int, side: VectorPlace.Side, layer: Int,
     head: Int
   ) -> [Double] {
-    let size = embedding.headSize
     let matrix = input.values
+    func places(_ token: Int) -> VectorPlace {
+      VectorPlace(side, token: input.firstToken + token, layer: layer, head: head)
+    }
+    guard let plan = RotationPlan(recipe, embedding) else {
+      var result = matrix
+      rotate(
+        0..<matrix.count / embedding.headSize, of: matrix, cosine: cosine, sine: sine, firstRow: firstRow,
+        places, into: &result)
+      return result
+    }
+    var (result, left) = plan.rotate(matrix, cosine: cosine, sine: sine, firstRow: firstRow)
+    rotate(left, of: matrix, cosine: cosine, sine: sine, firstRow: firstRow, places, into: &result)
+    return result
+  }
+
+  /// The rotation and rotated stages of some tokens of a (tokens, d) matrix, one number at a time; the twin of the compiled kernel.
+  func rotate(
+    _ tokens: some Sequence<Int>, of matrix: [Double], cosine: [Double], sine: [Double], firstRow: Int,
+    _ places: (Int) -> VectorPlace, into result: inout [Double]
+  ) {
+    let size = embedding.headSize
     let pairs = embedding.pairCount
     let arithmetic = ScalarArithmetic(recipe.rotation.rounding)
     let storing = recipe.rotated.isExact ? nil : ScalarArithmetic(recipe.rotated)
@@ -178,9 +198,10 @@ extension Emulation {
     let products = (
       first: algorithm.rounded(inSecondComponent: false), second: algorithm.rounded(inSecondComponent: true)
     )
-    var result = matrix
-    for token in 0..<matrix.count / size {
-      let place = VectorPlace(side, token: input.firstToken + token, layer: layer, head: head)
+    for token in tokens {
+      let place = places(token)
+      result.replaceSubrange(
+        token * size..<(token + 1) * size, with: matrix[token * size..<(token + 1) * size])
       for pair in 0..<pairs {
         let (a, b) = embedding.layout.channels(ofPair: pair, rotarySize: embedding.rotarySize)
         let (x, y) = (matrix[token * size + a], matrix[token * size + b])
@@ -199,7 +220,6 @@ extension Emulation {
           result[token * size + channel], place.counter(.rotatedQuery, .rotatedKey, channel: channel))
       }
     }
-    return result
   }
 
   /// a·b + sign·c·d with the products that are rounded; the fast twin of the plain tier's function of this name.

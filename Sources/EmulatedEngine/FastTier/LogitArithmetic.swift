@@ -2,6 +2,8 @@
 
 import ArbitraryPrecision
 import FloatingPointFormats
+import ReferenceEngine
+import RoundingKernels
 
 /// The logit stage of a recipe, its way chosen once.
 struct LogitArithmetic: Sendable {
@@ -21,6 +23,7 @@ struct LogitArithmetic: Sendable {
   private let emulation: Emulation
   private let storing: ScalarArithmetic?
   private let way: Way
+  private let rows: RowProducts?
 
   init(_ emulation: Emulation) {
     self.emulation = emulation
@@ -39,6 +42,11 @@ struct LogitArithmetic: Sendable {
         .exponent(ExponentLogit(factor: factor, isRounded: !stage.exponent.isExact))
       default: .plain
       }
+    if case .product(_, let factor) = way {
+      rows = RowProducts(stage, factor: factor)
+    } else {
+      rows = nil
+    }
   }
 
   /// Whether every logit is the accumulator itself: no stored score, and a product with one in binary64.
@@ -46,37 +54,9 @@ struct LogitArithmetic: Sendable {
     if storing == nil, case .product(.binary64, 1) = way { true } else { false }
   }
 
-  /// The logits of a row of accumulators, in place, where the stage is a product after nearest-even roundings to at most two
-  /// formats each; false, and nothing written, where it is another. The loop has no counter and no reference to keep.
-  func scaleFast(_ row: UnsafeMutableBufferPointer<Double>) -> Bool {
-    guard case .product(let scaling, let factor) = way else { return false }
-    let (storedFirst, storedSecond): (NearestEvenRounder?, NearestEvenRounder?)
-    switch storing {
-    case nil, .binary64: (storedFirst, storedSecond) = (nil, nil)
-    case .narrow(let first, let rest, _) where rest.count <= 1:
-      (storedFirst, storedSecond) = (first, rest.first)
-    case .narrow, .plain: return false
-    }
-    func stored(_ x: Double) -> Double {
-      let once = storedFirst.map { $0(x) } ?? x
-      return storedSecond.map { $0(once) } ?? once
-    }
-    switch scaling {
-    case .binary64:
-      for index in row.indices { row[index] = stored(row[index]) * factor }
-    case .narrow(let first, let rest, _) where rest.count <= 1:
-      let second = rest.first
-      // All products first: one whose error is not a number is left to the loop that can do it.
-      for value in row where productRoundedToOdd(stored(value), factor) == nil { return false }
-      for index in row.indices {
-        guard let product = productRoundedToOdd(stored(row[index]), factor) else { return false }
-        let once = first(product)
-        row[index] = second.map { $0(once) } ?? once
-      }
-    case .narrow, .plain: return false
-    }
-    return true
-  }
+  /// The logits of a row of accumulators, in place, by kernels; false, and nothing written, where ``RowProducts`` does not know the
+  /// stage or an element.
+  func scaleFast(_ row: UnsafeMutableBufferPointer<Double>) -> Bool { rows?.scale(row) ?? false }
 
   /// The logit of an accumulated score, rounded to binary64 where the recipe leaves it exact.
   ///
@@ -99,6 +79,50 @@ struct LogitArithmetic: Sendable {
       return try emulation.logit(.number(accumulator), place()).logit.binary64()
     case .plain:
       return try emulation.logit(.number(accumulator), place()).logit.binary64()
+    }
+  }
+}
+
+/// RN(RN(S)·c) for rows of accumulators, nearest even.
+struct RowProducts: Sendable {
+  private let factor: Double
+  private let storing: ArrayRoundingChain?
+  private let scaling: ArrayRoundingChain?
+  private let allowsVectors: Int32
+
+  /// Nil where a chain is not nearest even or has a format that ``ArrayRounding`` does not know; binary64 alone is known, exact is not.
+  init?(_ stage: Recipe.Logit, factor: Double, path: KernelPath = .ofProcess) {
+    func known(_ chain: RoundingChain) -> (isKnown: Bool, rounding: ArrayRoundingChain?) {
+      guard chain.rounding == .nearestEven else { return (false, nil) }
+      if chain.formats == [.fp64] { return (true, nil) }
+      let rounding = ArrayRoundingChain(chain, path: path)
+      return (rounding != nil, rounding)
+    }
+    let stored = stage.storedScore.isExact ? (isKnown: true, rounding: nil) : known(stage.storedScore)
+    let scaled = known(stage.rounding)
+    guard stored.isKnown, scaled.isKnown, !stage.rounding.isExact else { return nil }
+    (storing, scaling) = (stored.rounding, scaled.rounding)
+    self.factor = factor
+    allowsVectors = path.allowsVectors
+  }
+
+  /// Scales a row in place; false, and nothing written, where a product's rounding error is no binary64 number.
+  func scale(_ row: UnsafeMutableBufferPointer<Double>) -> Bool {
+    guard let start = row.baseAddress, !row.isEmpty else { return true }
+    return withUnsafeTemporaryAllocation(of: Double.self, capacity: row.count) { scores in
+      _ = scores.initialize(fromContentsOf: row)
+      storing?.round(scores, StageCounter(.storedScore))
+      guard let scaling else {
+        for index in row.indices { row[index] = scores[index] * factor }
+        return true
+      }
+      let from = scores.baseAddress!
+      guard ropedrift_products_rounded_to_odd(from, factor, row.count, allowsVectors, from) == 0 else {
+        return false
+      }
+      scaling.round(scores, StageCounter(.logit))
+      start.update(from: from, count: row.count)
+      return true
     }
   }
 }

@@ -107,14 +107,13 @@ extension Emulation {
     let trig = ScalarArithmetic(recipe.trig.rounding)
     let table = recipe.table.isExact ? nil : ScalarArithmetic(recipe.table)
     let factor: Double? = if case .number(let value) = attentionFactor { value } else { nil }
-    if table == nil && factor == nil {
+    if factor == nil, recipe.table.keeps(recipe.trig.rounding.stored) {
       return .numbers(cosine: trigonometry.cosine, sine: trigonometry.sine)
     }
     if factor == nil, recipe.table.rounding.isDeterministic, let rounding = ArrayRoundingChain(recipe.table) {
-      var (cosine, sine) = trigonometry
-      cosine.withUnsafeMutableBufferPointer { _ = rounding.round($0, StageCounter(.cosineTable)) }
-      sine.withUnsafeMutableBufferPointer { _ = rounding.round($0, StageCounter(.sineTable)) }
-      return .numbers(cosine: cosine, sine: sine)
+      return .numbers(
+        cosine: rounding.rounded(trigonometry.cosine, StageCounter(.cosineTable)),
+        sine: rounding.rounded(trigonometry.sine, StageCounter(.sineTable)))
     }
     let pairs = embedding.pairCount
     func round(_ values: [Double], _ stage: StageCounter.Stage) -> [Double] {
@@ -127,5 +126,13 @@ extension Emulation {
     }
     return .numbers(
       cosine: round(trigonometry.cosine, .cosineTable), sine: round(trigonometry.sine, .sineTable))
+  }
+}
+
+extension RoundingChain {
+  /// Whether every number of a format passes through unchanged: all formats hold it, or there are none.
+  func keeps(_ stored: FloatingPointFormat?) -> Bool {
+    guard let stored else { return isExact }
+    return formats.allSatisfy { stored.isSubset(of: $0) }
   }
 }

@@ -67,6 +67,12 @@ void ropedrift_round_array(const void *source, int source_kind, size_t rows, siz
                            int allows_vectors, void *result, int result_kind, uint8_t *flags,
                            ropedrift_rounding_counts *counts);
 
+// x * factor rounded to odd in binary64, so that rounding it again to nearest, to at most 51 bits, is the single rounding of the product
+// [Boldo2008]. NaN and infinities are as in x * factor. Returns for how many elements the product's rounding error is no binary64
+// number (products below 2^-900 or above 2^1000); their results are not meant for use. The buffers may be one.
+size_t ropedrift_products_rounded_to_odd(const double *x, double factor, size_t count, int allows_vectors,
+                                         double *products);
+
 // The 64 random bits of `count` consecutive columns, as Philox4x32-10 gives them.
 void ropedrift_random_bits(const ropedrift_random_place *place, size_t count, int allows_vectors, uint64_t *bits);
 
