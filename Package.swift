@@ -118,7 +118,8 @@ let package = Package(
     .testTarget(
       name: "ReferenceEngineTests",
       dependencies: [
-        "ReferenceEngine", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention",
+        "ReferenceEngine", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention", "TensorIO",
+        "TestSupport",
       ]),
 
     // Recipes and their stages. Every recipe is one file, compiled into the library.

@@ -26,7 +26,7 @@ struct ExperimentReferences {
       problems.append(
         try ReferenceProblem(
           embedding: experiment.embedding, scale: experiment.scale, softcap: experiment.softcap,
-          angles: stored.map { ExactAngles(units: $0) { position, _ in Rational(position) } }))
+          angles: stored.map { ExactAngles(units: $0) }))
       return problems.count - 1
     }
     self.problems = problems

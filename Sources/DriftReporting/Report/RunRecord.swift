@@ -92,8 +92,10 @@ public struct RunRecord: Sendable {
   private var reference: JSONValue {
     let counts = results.referenceCounts
     return .object([
-      "scores": .integer(counts.sliced + counts.bounded + counts.relativeForm + counts.nonFinite),
-      "decided_in_binary64": .integer(counts.sliced), "decided_by_bound": .integer(counts.bounded),
+      "scores": .integer(
+        counts.sliced + counts.doubleDouble + counts.bounded + counts.relativeForm + counts.nonFinite),
+      "decided_in_binary64": .integer(counts.sliced),
+      "decided_in_double_double": .integer(counts.doubleDouble), "decided_by_bound": .integer(counts.bounded),
       "decided_by_relative_form": .integer(counts.relativeForm),
       "not_finite": .integer(counts.nonFinite),
       "logits": "correctly rounded to binary64, nearest even",

@@ -6,6 +6,7 @@
 
 #include "CompensatedSums.h"
 #include "KernelPaths.h"
+#include "RotatedSlices.h"
 #include "SlicedScores.h"
 #include "TableErrors.h"
 
