@@ -107,7 +107,7 @@ let package = Package(
     .target(name: "RoundingKernels"),
     .testTarget(
       name: "RoundingKernelsTests",
-      dependencies: ["RoundingKernels", "ArbitraryPrecision", "FloatingPointFormats", "TestSupport"]),
+      dependencies: ["RoundingKernels", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "TestSupport"]),
 
     // The certified reference.
     .target(
@@ -118,8 +118,8 @@ let package = Package(
     .testTarget(
       name: "ReferenceEngineTests",
       dependencies: [
-        "ReferenceEngine", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention", "TensorIO",
-        "TestSupport",
+        "ReferenceEngine", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention",
+        "TensorIO", "TestSupport",
       ]),
 
     // Recipes and their stages. Every recipe is one file, compiled into the library.

@@ -1,6 +1,7 @@
 // The default probabilities of a row: what both the reference and every recipe without a softmax stage of its own use.
 
 import ArbitraryPrecision
+import RoundingKernels
 
 /// Softmax of one row in binary64: e_j = RN(exp(RN(s_j − max))), correctly rounded; the sum over keys in ascending order, each
 /// partial sum rounded; one division a key.
@@ -9,25 +10,35 @@ import ArbitraryPrecision
 /// division, plus 2^−52·max|s_j − max| from rounding s_j − max. Logits that are themselves correctly rounded to binary64 add
 /// 2·2^−53·max|s|, twice: in all below (n + 6)·2^−53 + 2^−50·max|s|. Probabilities below 2^−1022 underflow gradually.
 /// Edge cases: an empty row gives nothing; a row with a NaN, with +∞, or with nothing but −∞ gives NaN throughout.
+///
+/// The kernel decides all but about one exponential in 130 000 by its bound; those, and results below 2^−1021, go to
+/// ``CorrectlyRoundedExponential``. The buffers may be one.
+///
+/// - Parameters:
+///   - logits: the row.
+///   - probabilities: one place a logit.
+///   - path: which way the kernel goes; the bits are the same.
 public func defaultSoftmax(
-  _ logits: UnsafeBufferPointer<Double>, into probabilities: UnsafeMutableBufferPointer<Double>
+  _ logits: UnsafeBufferPointer<Double>, into probabilities: UnsafeMutableBufferPointer<Double>,
+  path: KernelPath = .ofProcess
 ) {
-  var largest = -Double.infinity
-  var hasNaN = false
-  for logit in logits {
-    if logit > largest { largest = logit }
-    if logit.isNaN { hasNaN = true }
-  }
-  if hasNaN || largest.isInfinite {
+  guard let row = logits.baseAddress, let results = probabilities.baseAddress, !logits.isEmpty else { return }
+  let allowsVectors = path.allowsVectors
+  var hasNaN: Int32 = 0
+  let largest = ropedrift_row_maximum(row, logits.count, allowsVectors, &hasNaN)
+  if hasNaN != 0 || largest.isInfinite {
     for index in logits.indices { probabilities[index] = .nan }
     return
   }
-  let exponential = CorrectlyRoundedExponential.shared
-  var sum = 0.0
-  for index in logits.indices {
-    let value = exponential(logits[index] - largest)
-    probabilities[index] = value
-    sum += value
+  var undecided = ropedrift_exponentials64(row, largest, logits.count, allowsVectors, results)
+  var index = 0
+  while undecided > 0 {
+    // An undecided result is the argument, which is negative.
+    if results[index] < 0 {
+      results[index] = CorrectlyRoundedExponential.shared(results[index])
+      undecided -= 1
+    }
+    index += 1
   }
-  for index in logits.indices { probabilities[index] /= sum }
+  ropedrift_divide_by_sum(results, logits.count, allowsVectors)
 }

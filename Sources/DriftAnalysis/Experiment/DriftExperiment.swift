@@ -37,6 +37,8 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
   case storedFrequencyNotFinite(recipe: String, pair: Int)
   /// A prefix length outside 1 … T.
   case lengthOutOfRange(Int, tokens: Int)
+  /// A key that the input does not have.
+  case keyOutOfRange(Int, tokens: Int)
   /// A query that a layer does not have.
   case queryOutOfRange(Int, queries: Int)
   /// Two recipes of one name.
@@ -59,6 +61,8 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
       "recipe \(recipe): the stored frequency of pair \(pair) is not finite, so it has no exact score; leave out --stored-frequencies"
     case .lengthOutOfRange(let length, let tokens):
       "length \(length) is not between 1 and the input's \(tokens) tokens; choose --lengths within them"
+    case .keyOutOfRange(let key, let tokens):
+      "there is no key \(key); the input has keys 0 to \(tokens - 1)"
     case .queryOutOfRange(let query, let queries):
       "there is no query \(query); the input has queries 0 to \(queries - 1)"
     case .repeatedRecipe(let name):

@@ -14,22 +14,7 @@ struct ExperimentReferences {
   private let threads: Int
 
   init(_ experiment: DriftExperiment, threads: Int) throws {
-    var problems: [ReferenceProblem] = []
-    // What decides the stored frequencies of a recipe; one entry for all where they are exact.
-    var ways: [FrequencyWay?] = []
-    indexOfRecipe = try experiment.emulations.map { emulation in
-      let isStored = experiment.usesStoredFrequencies && !emulation.recipe.inverseFrequency.rounding.isExact
-      let way = isStored ? FrequencyWay(emulation.recipe) : nil
-      if let known = ways.firstIndex(of: way) { return known }
-      ways.append(way)
-      let stored = isStored ? try Self.storedFrequencies(of: emulation) : nil
-      problems.append(
-        try ReferenceProblem(
-          embedding: experiment.embedding, scale: experiment.scale, softcap: experiment.softcap,
-          angles: stored.map { ExactAngles(units: $0) }))
-      return problems.count - 1
-    }
-    self.problems = problems
+    (problems, indexOfRecipe) = try Self.problems(of: experiment)
     keyTokens = experiment.shape.keyTokens
     self.threads = threads
     let positions = Array(0..<experiment.shape.keyTokens)
@@ -37,6 +22,28 @@ struct ExperimentReferences {
       ReferenceTrigonometry(
         angles: $0.angles, attentionFactor: $0.attentionFactor, positions: positions, threads: threads)
     }
+  }
+
+  /// The problems of an experiment, and for each recipe its problem's index.
+  static func problems(
+    of experiment: DriftExperiment
+  ) throws -> (problems: [ReferenceProblem], indexOfRecipe: [Int]) {
+    var problems: [ReferenceProblem] = []
+    // What decides the stored frequencies of a recipe; one entry for all where they are exact.
+    var ways: [FrequencyWay?] = []
+    let indexOfRecipe = try experiment.emulations.map { emulation in
+      let isStored = experiment.usesStoredFrequencies && !emulation.recipe.inverseFrequency.rounding.isExact
+      let way = isStored ? FrequencyWay(emulation.recipe) : nil
+      if let known = ways.firstIndex(of: way) { return known }
+      ways.append(way)
+      let stored = isStored ? try storedFrequencies(of: emulation) : nil
+      problems.append(
+        try ReferenceProblem(
+          embedding: experiment.embedding, scale: experiment.scale, softcap: experiment.softcap,
+          angles: stored.map { ExactAngles(units: $0) }))
+      return problems.count - 1
+    }
+    return (problems, indexOfRecipe)
   }
 
   private struct FrequencyWay: Equatable {

@@ -69,6 +69,21 @@ public struct DifferenceSums: Sendable, Hashable {
     return sum.value.isFinite && (greatest == 0 || greatest * greatest >= 0x1p-950)
   }
 
+  /// Takes in one pair, later in the order of places than all before it.
+  mutating func add(_ difference: Double, at place: PairPlace) {
+    count += 1
+    guard difference.isFinite else {
+      nonfiniteCount += 1
+      return
+    }
+    magnitude.add(abs(difference))
+    signed?.add(difference)
+    square?.add(difference * difference)
+    guard abs(difference) > maximum ?? -1 else { return }
+    maximum = abs(difference)
+    maximumPlace = place
+  }
+
   /// Takes in the pairs of another set. The first of equal maxima stays by place, whatever the order of the
   /// calls; the last bits of the sums depend on that order.
   public mutating func merge(_ other: DifferenceSums) {

@@ -89,20 +89,27 @@ public struct RunRecord: Sendable {
     return .object(object)
   }
 
-  private var reference: JSONValue {
-    let counts = results.referenceCounts
-    return .object([
+  /// How many reference scores each tier decided.
+  static func decided(_ counts: ReferenceHead.Counts) -> JSONValue { .object(decidedMembers(counts)) }
+
+  private static func decidedMembers(_ counts: ReferenceHead.Counts) -> JSONObject {
+    [
       "scores": .integer(
         counts.sliced + counts.doubleDouble + counts.bounded + counts.relativeForm + counts.nonFinite),
       "decided_in_binary64": .integer(counts.sliced),
       "decided_in_double_double": .integer(counts.doubleDouble), "decided_by_bound": .integer(counts.bounded),
       "decided_by_relative_form": .integer(counts.relativeForm),
       "not_finite": .integer(counts.nonFinite),
-      "logits": "correctly rounded to binary64, nearest even",
-      "probabilities": .string(
-        "default softmax of the rounded logits; relative error against the exact probabilities below "
-          + "(n + 6)*2^-53 + 2^-50*max|s| for a row of n keys with logits s"),
-    ])
+    ]
+  }
+
+  private var reference: JSONValue {
+    var object = Self.decidedMembers(results.referenceCounts)
+    object["logits"] = "correctly rounded to binary64, nearest even"
+    object["probabilities"] = .string(
+      "default softmax of the rounded logits; relative error against the exact probabilities below "
+        + "(n + 6)*2^-53 + 2^-50*max|s| for a row of n keys with logits s")
+    return .object(object)
   }
 
   private var metadata: JSONObject {

@@ -11,6 +11,8 @@ public final class EmulatedKeys: Sendable {
   let blocks: KeyBlocks?
   let wideBlocks: WideKeyBlocks?
   let certified: CertifiedDot?
+  /// The first key's index in the file.
+  let firstToken: Int
 
   /// Rotates the keys: token t has row t of the table.
   ///
@@ -32,6 +34,7 @@ public final class EmulatedKeys: Sendable {
           WideKeyBlocks(values, emulation.recipe.dot, channels: emulation.embedding.headSize)
         } else { nil }
     }
+    firstToken = input.firstToken
     certified = try CertifiedDot(emulation: emulation, table: table, keys: input.values)
   }
 }
@@ -44,6 +47,7 @@ public final class EmulatedHead: Sendable {
   private let positions: TokenPositions
   private let singleQueries: [Float]
   private let firstRow: Int
+  private let firstToken: Int
   private let layer: Int
   private let head: Int
   private let dotArithmetic: ScalarArithmetic?
@@ -59,6 +63,7 @@ public final class EmulatedHead: Sendable {
     self.emulation = emulation
     self.keys = keys
     self.firstRow = firstRow
+    firstToken = input.firstToken
     positions = table.positions
     self.layer = layer
     self.head = head
@@ -76,7 +81,7 @@ public final class EmulatedHead: Sendable {
     logitStage = RowStages(emulation)
   }
 
-  /// The logits of one query against a range of keys, rounded to binary64 where the recipe leaves them exact.
+  /// The logits of one query against a range of keys, both counted from the first of their matrices, rounded to binary64 where the recipe leaves them exact.
   ///
   /// - Throws: ``UndecidedRounding``.
   public func logits(
@@ -126,11 +131,14 @@ public final class EmulatedHead: Sendable {
   }
 
   private func place(_ query: Int, _ key: Int) -> ScorePlace {
-    ScorePlace(query: query, key: key, layer: layer, head: head)
+    ScorePlace(query: firstToken + query, key: keys.firstToken + key, layer: layer, head: head)
   }
 
   private func scale(_ row: UnsafeMutableBufferPointer<Double>, query: Int, keys range: Range<Int>) throws {
-    try logitStage.scale(row, query: query, keys: range, layer: layer, head: head)
+    try logitStage.scale(
+      row, query: firstToken + query,
+      keys: keys.firstToken + range.lowerBound..<keys.firstToken + range.upperBound,
+      layer: layer, head: head)
   }
 
   private func plainLogit(query: Int, key: Int) throws -> StageValue {
@@ -148,7 +156,8 @@ public final class EmulatedHead: Sendable {
     case .unrotated(let values):
       // What the certified tier leaves: vectors with a NaN or an infinity. The plain tier gives them IEEE 754's results.
       let position = positions.position(ofToken: side == .query ? token + firstRow : token)
-      let place = VectorPlace(side, token: token, layer: layer, head: head)
+      let place = VectorPlace(
+        side, token: (side == .query ? firstToken : keys.firstToken) + token, layer: layer, head: head)
       let table = try (0..<emulation.embedding.pairCount).map {
         try emulation.tableEntry(position: position, pair: $0)
       }

@@ -6,6 +6,8 @@ import FloatingPointFormats
 public struct InputMatrix: Sendable {
   /// (tokens, d) row-major.
   public var values: [Double]
+  /// The first token's index in the file: random words are drawn by token.
+  public let firstToken: Int
   /// Finite stored values above the format's range.
   public var overflowCount = 0
   /// Non-zero stored values below the format's normal range that were not exact.
@@ -14,13 +16,28 @@ public struct InputMatrix: Sendable {
   public var flushedCount = 0
 
   /// Rounds a stored matrix once.
-  public init(_ stored: [Double], emulation: Emulation, side: VectorPlace.Side, layer: Int, head: Int) {
+  ///
+  /// - Parameter firstToken: where the matrix holds some rows of a longer one, the first row's token.
+  public init(
+    _ stored: [Double], emulation: Emulation, side: VectorPlace.Side, layer: Int, head: Int,
+    firstToken: Int = 0
+  ) {
     values = stored
+    self.firstToken = firstToken
     let chain = emulation.recipe.input
     guard !chain.isExact else { return }
     let size = emulation.embedding.headSize
+    if let rounding = ArrayRoundingChain(chain) {
+      let first = VectorPlace(side, token: 0, layer: layer, head: head)
+      let counts = values.withUnsafeMutableBufferPointer {
+        rounding.round($0, columns: size, first.counter(.queryInput, .keyInput, channel: 0))
+      }
+      (overflowCount, underflowCount) = (counts.overflowed, counts.underflowed)
+      flushedCount = counts.flushed
+      return
+    }
     for index in stored.indices {
-      let place = VectorPlace(side, token: index / size, layer: layer, head: head)
+      let place = VectorPlace(side, token: firstToken + index / size, layer: layer, head: head)
       let counter = place.counter(.queryInput, .keyInput, channel: index % size)
       var value = stored[index]
       var didOverflow = false
@@ -61,7 +78,9 @@ extension Emulation {
     let isScaled = recipe.logit.scalesOperand(of: side)
     let chain = recipe.dot.operand(of: side)
     if !isScaled && chain.isExact { return stored }
-    func place(_ token: Int) -> VectorPlace { VectorPlace(side, token: token, layer: layer, head: head) }
+    func place(_ token: Int) -> VectorPlace {
+      VectorPlace(side, token: input.firstToken + token, layer: layer, head: head)
+    }
     switch stored {
     case .numbers(let values):
       if let numbers = scaledOperands(values, side: side, place) { return .numbers(numbers) }
@@ -115,11 +134,11 @@ extension Emulation {
     switch table.storage {
     case .exact: return .unrotated(input.values)
     case .values(let entries):
-      return try plainRotation(input.values, side: side, layer: layer, head: head) { entries[$0 + firstRow] }
+      return try plainRotation(input, side: side, layer: layer, head: head) { entries[$0 + firstRow] }
     case .numbers(let cosine, let sine):
       let pairs = embedding.pairCount
       if recipe.rotation.rounding.isExact {
-        return try plainRotation(input.values, side: side, layer: layer, head: head) { token in
+        return try plainRotation(input, side: side, layer: layer, head: head) { token in
           (0..<pairs).map { pair in
             let c = StageValue.number(cosine[(token + firstRow) * pairs + pair])
             let s = StageValue.number(sine[(token + firstRow) * pairs + pair])
@@ -129,16 +148,17 @@ extension Emulation {
       }
       return .numbers(
         fastRotation(
-          input.values, cosine: cosine, sine: sine, firstRow: firstRow, side: side, layer: layer, head: head))
+          input, cosine: cosine, sine: sine, firstRow: firstRow, side: side, layer: layer, head: head))
     }
   }
 
   private func plainRotation(
-    _ matrix: [Double], side: VectorPlace.Side, layer: Int, head: Int, entries: (Int) -> [TableEntry]
+    _ input: InputMatrix, side: VectorPlace.Side, layer: Int, head: Int, entries: (Int) -> [TableEntry]
   ) throws -> RotatedMatrix {
     let size = embedding.headSize
+    let matrix = input.values
     let rows = try (0..<matrix.count / size).map { token in
-      let place = VectorPlace(side, token: token, layer: layer, head: head)
+      let place = VectorPlace(side, token: input.firstToken + token, layer: layer, head: head)
       let vector = matrix[token * size..<(token + 1) * size].map(StageValue.number)
       return try rotated(rotation(vector, table: entries(token), place), place)
     }
@@ -146,10 +166,11 @@ extension Emulation {
   }
 
   private func fastRotation(
-    _ matrix: [Double], cosine: [Double], sine: [Double], firstRow: Int, side: VectorPlace.Side, layer: Int,
+    _ input: InputMatrix, cosine: [Double], sine: [Double], firstRow: Int, side: VectorPlace.Side, layer: Int,
     head: Int
   ) -> [Double] {
     let size = embedding.headSize
+    let matrix = input.values
     let pairs = embedding.pairCount
     let arithmetic = ScalarArithmetic(recipe.rotation.rounding)
     let storing = recipe.rotated.isExact ? nil : ScalarArithmetic(recipe.rotated)
@@ -159,7 +180,7 @@ extension Emulation {
     )
     var result = matrix
     for token in 0..<matrix.count / size {
-      let place = VectorPlace(side, token: token, layer: layer, head: head)
+      let place = VectorPlace(side, token: input.firstToken + token, layer: layer, head: head)
       for pair in 0..<pairs {
         let (a, b) = embedding.layout.channels(ofPair: pair, rotarySize: embedding.rotarySize)
         let (x, y) = (matrix[token * size + a], matrix[token * size + b])

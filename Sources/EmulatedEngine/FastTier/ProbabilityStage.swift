@@ -16,6 +16,11 @@ extension Emulation {
   ) {
     defaultSoftmax(logits, into: probabilities)
     guard !recipe.probability.isExact else { return }
+    let first = ScorePlace(query: query, key: 0, layer: layer, head: head).counter(.probability)
+    if let rounding = ArrayRoundingChain(recipe.probability) {
+      rounding.round(UnsafeMutableBufferPointer(rebasing: probabilities[..<logits.count]), first)
+      return
+    }
     let arithmetic = ScalarArithmetic(recipe.probability)
     for index in logits.indices {
       probabilities[index] = arithmetic.round(

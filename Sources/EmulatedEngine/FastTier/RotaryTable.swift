@@ -79,6 +79,9 @@ public final class RotaryTable: Sendable {
   private static func numbers(
     _ emulation: Emulation, _ positions: TokenPositions, threads: Int
   ) throws -> (cosine: [Double], sine: [Double]) {
+    if let kernel = try RowTrigonometry(emulation) {
+      return try kernel.table(positions, threads: threads)
+    }
     let entries = try rows(positions, threads: threads) { position in
       try (0..<emulation.embedding.pairCount).map { pair in
         let (_, cosine, sine) = try emulation.trigonometry(position: position, pair: pair)
@@ -106,6 +109,12 @@ extension Emulation {
     let factor: Double? = if case .number(let value) = attentionFactor { value } else { nil }
     if table == nil && factor == nil {
       return .numbers(cosine: trigonometry.cosine, sine: trigonometry.sine)
+    }
+    if factor == nil, recipe.table.rounding.isDeterministic, let rounding = ArrayRoundingChain(recipe.table) {
+      var (cosine, sine) = trigonometry
+      cosine.withUnsafeMutableBufferPointer { _ = rounding.round($0, StageCounter(.cosineTable)) }
+      sine.withUnsafeMutableBufferPointer { _ = rounding.round($0, StageCounter(.sineTable)) }
+      return .numbers(cosine: cosine, sine: sine)
     }
     let pairs = embedding.pairCount
     func round(_ values: [Double], _ stage: StageCounter.Stage) -> [Double] {

@@ -39,12 +39,14 @@ public struct RowStages: Sendable {
   private let logit: LogitArithmetic
   private let isIdentity: Bool
   private let probability: ScalarArithmetic?
+  private let rowRounding: ArrayRoundingChain?
 
   /// The stages after the dot stage.
   public init(_ emulation: Emulation) {
     logit = LogitArithmetic(emulation)
     isIdentity = logit.isIdentity
     probability = emulation.recipe.probability.isExact ? nil : ScalarArithmetic(emulation.recipe.probability)
+    rowRounding = ArrayRoundingChain(emulation.recipe.probability)
   }
 
   /// Turns accumulators into logits, in place, rounded to binary64 where the recipe leaves them exact.
@@ -78,12 +80,11 @@ public struct RowStages: Sendable {
     into rounded: UnsafeMutableBufferPointer<Double>
   ) -> Bool {
     guard let probability else { return false }
-    if case .narrow(let first, let rest, _) = probability, rest.count <= 1 {
-      let second = rest.first
-      for index in softmax.indices {
-        let once = first(softmax[index])
-        rounded[index] = second.map { $0(once) } ?? once
-      }
+    if let rowRounding {
+      let row = UnsafeMutableBufferPointer(rebasing: rounded[..<softmax.count])
+      _ = row.update(fromContentsOf: softmax)
+      rowRounding.round(
+        row, ScorePlace(query: query, key: 0, layer: layer, head: head).counter(.probability))
       return true
     }
     for index in softmax.indices {

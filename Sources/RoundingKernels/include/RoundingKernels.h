@@ -4,10 +4,14 @@
 #ifndef ROPEDRIFT_ROUNDING_KERNELS_H
 #define ROPEDRIFT_ROUNDING_KERNELS_H
 
+#include "ArrayRounding.h"
 #include "CompensatedSums.h"
+#include "Exponential.h"
 #include "KernelPaths.h"
 #include "RotatedSlices.h"
 #include "SlicedScores.h"
+#include "Softmax.h"
 #include "TableErrors.h"
+#include "Trigonometry.h"
 
 #endif
