@@ -119,6 +119,7 @@ let package = Package(
       name: "ReferenceEngineTests",
       dependencies: [
         "ReferenceEngine", "ArbitraryPrecision", "CMPFR", "FloatingPointFormats", "RotaryAttention",
+        "TensorIO", "TestSupport",
       ]),
 
     // Recipes and their stages. Every recipe is one file, compiled into the library.

@@ -58,8 +58,11 @@ public struct Emulation: Sendable {
         guard let value = rounded.exactReal?.rational else { return nil }
         multiples[position] = value
       }
+      let reals = units.map { $0.exactReal! }
+      // Positions that no rounding changed: angles of runs of them are sums.
+      if multiples.allSatisfy({ $0.value == Rational($0.key) }) { return ExactAngles(units: reals) }
       let table = multiples
-      return ExactAngles(units: units.map { $0.exactReal! }) { position, _ in table[position]! }
+      return ExactAngles(units: reals) { position, _ in table[position]! }
     }
     var multiples: [Int: [Rational]] = [:]
     for position in Set(positions) {

@@ -13,23 +13,33 @@ public struct ExactAngles: Sendable {
   public let units: [ExactReal]
   /// multiple(p, i).
   public let multiple: @Sendable (_ position: Int, _ pair: Int) -> Rational
+  /// Whether multiple(p, i) is p, so that angles of sums of positions are sums of angles.
+  let isLinear: Bool
+
+  /// p·unit(i).
+  public init(units: [ExactReal]) {
+    self.units = units
+    multiple = { position, _ in Rational(position) }
+    isLinear = true
+  }
 
   /// Angles from their two factors.
   public init(units: [ExactReal], multiple: @escaping @Sendable (_ position: Int, _ pair: Int) -> Rational) {
     self.units = units
     self.multiple = multiple
+    isLinear = false
   }
 
   /// p·ω_i with the embedding's frequencies as real numbers [Su2021].
   ///
   /// - Throws: as ``RotaryAttention/RotaryEmbedding/exactFrequencies()``.
   public init(_ embedding: RotaryEmbedding) throws {
-    self.init(units: try embedding.exactFrequencies()) { position, _ in Rational(position) }
+    self.init(units: try embedding.exactFrequencies())
   }
 
   /// p·ω_i with given frequencies taken as exact.
   public init(storedFrequencies: [Double]) {
-    self.init(units: storedFrequencies.map { ExactReal($0) }) { position, _ in Rational(position) }
+    self.init(units: storedFrequencies.map { ExactReal($0) })
   }
 
   /// θ(p, i).

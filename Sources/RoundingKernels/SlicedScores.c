@@ -1,163 +1,143 @@
 // Certified scores: dot products of sliced vectors with a bound of the error, and the rounding test.
 //
-// Every channel is head + tail, with heads so short that their products add exactly. The products head*tail and tail*head are
-// added in chunks, which keeps their rounding errors small, and tail*tail in one sum. The four sums become one number and a
-// rest; times the scale, in twice the precision; and the test asks whether all numbers within the bound round alike.
+// Every channel is head + tail, with heads so short that their products add exactly. What is left, whole*tail and tail*head, is
+// added in chunks, which keeps its rounding errors small. The two sums become one number and a rest, exactly, and the test asks
+// whether all numbers within the bound round alike. A tile of queries and keys stays in registers; each score has its own
+// additions in one order, so that tiles do not change it.
 
 #include "RoundingKernels.h"
 
+#include "EightLanes.h"
+
 #pragma STDC FP_CONTRACT OFF
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define HAS_VECTOR_KERNELS 1
-#else
-#define HAS_VECTOR_KERNELS 0
-#endif
+enum { WIDTH = ROPEDRIFT_SLICED_BLOCK, ROWS = ROPEDRIFT_SLICED_ROWS, CHUNK = ROPEDRIFT_SLICED_CHUNK, LANES = 8 };
+enum { MOST_VECTORS = WIDTH / LANES };
 
-enum { BLOCK = ROPEDRIFT_SLICED_BLOCK, CHUNK = ROPEDRIFT_SLICED_CHUNK };
+#define UNROLLED _Pragma("clang loop unroll(full)")
 
-// Scores below and above which the test is not made.
-static const double SMALLEST = 0x1p-900;
-static const double LARGEST = 0x1p900;
-static const double RELATIVE = 0x1p-100;
-
-static double finish(double heads, double mixed_first, double mixed_second, double tails,
-                     const ropedrift_sliced_query *query, double bound_factor, double tail_factor) {
-  // (mixed, mixed_error) = mixed_first + mixed_second and (sum, sum_error) = heads + mixed, exactly [Knuth1997].
-  double mixed = mixed_first + mixed_second;
-  double virtual = mixed - mixed_first;
-  double mixed_error = (mixed_first - (mixed - virtual)) + (mixed_second - virtual);
-  double sum = heads + mixed;
-  virtual = sum - heads;
-  double sum_error = (heads - (sum - virtual)) + (mixed - virtual);
-  double rest = sum_error + (tails + mixed_error);
-  double product = sum * query->scale_high;
-  double low = __builtin_fma(sum, query->scale_high, -product) + __builtin_fma(sum, query->scale_low, rest * query->scale_high);
-  double score = product + low;
-  virtual = score - product;
-  double remainder = (product - (score - virtual)) + (low - virtual);
-  double magnitude = __builtin_fabs(score);
-  double bound = __builtin_fma(
-      magnitude, RELATIVE, __builtin_fma(query->norm, bound_factor, query->tail_norm * tail_factor));
-  int decided = score + (remainder + bound) == score && score + (remainder - bound) == score &&
-                magnitude > SMALLEST && magnitude < LARGEST;
-  return decided ? score : __builtin_nan("");
-}
-
-static void scalar_block(const ropedrift_sliced_query *query, const ropedrift_sliced_keys *keys, size_t block,
-                         double *scores) {
+// `rows` queries of a tile that holds `all` of them, from `row` on, against `vectors` times eight keys from `lane` on.
+ROPEDRIFT_INLINE void tile_part(const ropedrift_sliced_queries *queries, const ropedrift_sliced_keys *keys, size_t tile,
+                                size_t block, int all, int rows, int row, int vectors, int lane,
+                                double *const *destinations, uint8_t *undecided_rows) {
   size_t channels = keys->channels;
-  const double *head = keys->head + block * channels * BLOCK;
-  const double *tail = keys->tail + block * channels * BLOCK;
-  for (size_t lane = 0; lane < BLOCK; lane++) {
-    double heads = 0, first = 0, second = 0, tails = 0;
-    for (size_t start = 0; start < channels; start += CHUNK) {
-      size_t end = start + CHUNK < channels ? start + CHUNK : channels;
-      double part_first = 0, part_second = 0;
-      for (size_t c = start; c < end; c++) {
-        double k1 = head[c * BLOCK + lane], k2 = tail[c * BLOCK + lane];
-        heads = __builtin_fma(query->head[c], k1, heads);
-        part_first = __builtin_fma(query->head[c], k2, part_first);
-        part_second = __builtin_fma(query->tail[c], k1, part_second);
-        tails = __builtin_fma(query->tail[c], k2, tails);
+  const double *q = queries->slices + tile * channels * 3 * (size_t)all + row;
+  const double *k = keys->slices + block * channels * 2 * WIDTH + lane;
+  v8 heads[ROWS][MOST_VECTORS] = {{{0}}}, mixed[ROWS][MOST_VECTORS] = {{{0}}};
+  for (size_t start = 0; start < channels; start += CHUNK) {
+    size_t count = channels - start < CHUNK ? channels - start : CHUNK;
+    v8 part[ROWS][MOST_VECTORS] = {{{0}}};
+    for (size_t c = 0; c < count; c++) {
+      v8 k1[MOST_VECTORS], k2[MOST_VECTORS];
+      UNROLLED for (int v = 0; v < vectors; v++) {
+        k1[v] = load8(k + v * LANES);
+        k2[v] = load8(k + WIDTH + v * LANES);
       }
-      first += part_first;
-      second += part_second;
+      UNROLLED for (int r = 0; r < rows; r++) {
+        v8 head = all8(q[r]), whole = all8(q[all + r]), tail = all8(q[2 * all + r]);
+        UNROLLED for (int v = 0; v < vectors; v++) {
+          heads[r][v] = fma8(head, k1[v], heads[r][v]);
+          part[r][v] = fma8(whole, k2[v], part[r][v]);
+          part[r][v] = fma8(tail, k1[v], part[r][v]);
+        }
+      }
+      q += 3 * all;
+      k += 2 * WIDTH;
     }
-    scores[lane] = finish(heads, first, second, tails, query, keys->bound[block * BLOCK + lane],
-                          keys->tail_bound[block * BLOCK + lane]);
+    UNROLLED for (int r = 0; r < rows; r++) {
+      UNROLLED for (int v = 0; v < vectors; v++) mixed[r][v] += part[r][v];
+    }
+  }
+  const double *bounds = keys->bound + block * WIDTH + lane, *tail_bounds = keys->tail_bound + block * WIDTH + lane;
+  UNROLLED for (int r = 0; r < rows; r++) {
+    v8 norm = all8(queries->norm[tile * (size_t)all + row + r]);
+    v8 tail_norm = all8(queries->tail_norm[tile * (size_t)all + row + r]);
+    m8 decided = {-1, -1, -1, -1, -1, -1, -1, -1};
+    UNROLLED for (int v = 0; v < vectors; v++) {
+      pair8 sum = two_sum8(heads[r][v], mixed[r][v]);
+      v8 bound = fma8(norm, load8(bounds + v * LANES), tail_norm * load8(tail_bounds + v * LANES));
+      m8 rounds_alike = (m8)((sum.high + (sum.low + bound)) == sum.high) & (m8)((sum.high + (sum.low - bound)) == sum.high);
+      decided &= rounds_alike;
+      store8(destinations[row + r] + lane + v * LANES, select8(rounds_alike, sum.high, all8(__builtin_nan(""))));
+    }
+    undecided_rows[row + r] |= (uint8_t)any8(~decided);
   }
 }
 
-#if HAS_VECTOR_KERNELS
-
-__attribute__((target("avx2,fma"))) static inline __m256d finish_vector(
-    __m256d heads, __m256d mixed_first, __m256d mixed_second, __m256d tails,
-    const ropedrift_sliced_query *query, const double *bound_factor, const double *tail_factor) {
-  __m256d scale_high = _mm256_set1_pd(query->scale_high), scale_low = _mm256_set1_pd(query->scale_low);
-  __m256d mixed = _mm256_add_pd(mixed_first, mixed_second);
-  __m256d virtual = _mm256_sub_pd(mixed, mixed_first);
-  __m256d mixed_error = _mm256_add_pd(_mm256_sub_pd(mixed_first, _mm256_sub_pd(mixed, virtual)),
-                                      _mm256_sub_pd(mixed_second, virtual));
-  __m256d sum = _mm256_add_pd(heads, mixed);
-  virtual = _mm256_sub_pd(sum, heads);
-  __m256d sum_error = _mm256_add_pd(_mm256_sub_pd(heads, _mm256_sub_pd(sum, virtual)),
-                                    _mm256_sub_pd(mixed, virtual));
-  __m256d rest = _mm256_add_pd(sum_error, _mm256_add_pd(tails, mixed_error));
-  __m256d product = _mm256_mul_pd(sum, scale_high);
-  __m256d low = _mm256_add_pd(_mm256_fmsub_pd(sum, scale_high, product),
-                              _mm256_fmadd_pd(sum, scale_low, _mm256_mul_pd(rest, scale_high)));
-  __m256d score = _mm256_add_pd(product, low);
-  virtual = _mm256_sub_pd(score, product);
-  __m256d remainder = _mm256_add_pd(_mm256_sub_pd(product, _mm256_sub_pd(score, virtual)),
-                                    _mm256_sub_pd(low, virtual));
-  __m256d magnitude = _mm256_andnot_pd(_mm256_set1_pd(-0.0), score);
-  __m256d bound = _mm256_fmadd_pd(
-      magnitude, _mm256_set1_pd(RELATIVE),
-      _mm256_fmadd_pd(_mm256_set1_pd(query->norm), _mm256_loadu_pd(bound_factor),
-                      _mm256_mul_pd(_mm256_set1_pd(query->tail_norm), _mm256_loadu_pd(tail_factor))));
-  __m256d above = _mm256_add_pd(score, _mm256_add_pd(remainder, bound));
-  __m256d below = _mm256_add_pd(score, _mm256_sub_pd(remainder, bound));
-  __m256d decided = _mm256_and_pd(
-      _mm256_and_pd(_mm256_cmp_pd(above, score, _CMP_EQ_OQ), _mm256_cmp_pd(below, score, _CMP_EQ_OQ)),
-      _mm256_and_pd(_mm256_cmp_pd(magnitude, _mm256_set1_pd(SMALLEST), _CMP_GT_OQ),
-                    _mm256_cmp_pd(magnitude, _mm256_set1_pd(LARGEST), _CMP_LT_OQ)));
-  return _mm256_blendv_pd(_mm256_set1_pd(__builtin_nan("")), score, decided);
+// A tile of `all` queries against a block, `rows` by `vectors` at a time; scores go straight to rows that want the whole block.
+ROPEDRIFT_INLINE void tile_scores(const ropedrift_sliced_queries *queries, const ropedrift_sliced_keys *keys, size_t tile,
+                                  size_t block, int all, int rows, int vectors, uint8_t *flags, size_t flag_stride) {
+  double aside[ROWS][WIDTH];
+  double *destinations[ROWS];
+  const size_t *first = queries->first + tile * (size_t)all, *end = queries->end + tile * (size_t)all;
+  size_t start = block * WIDTH, stop = start + WIDTH;
+  int is_wanted = 0;
+  for (int r = 0; r < all; r++) {
+    int sees_all = first[r] <= start && stop <= end[r];
+    destinations[r] = sees_all ? queries->scores[tile * (size_t)all + r] + (start - first[r]) : aside[r];
+    is_wanted |= first[r] < stop && start < end[r];
+  }
+  if (!is_wanted) return;
+  uint8_t undecided[ROWS] = {0};
+  for (int row = 0; row < all; row += rows) {
+    for (int lane = 0; lane < WIDTH; lane += vectors * LANES) {
+      tile_part(queries, keys, tile, block, all, rows, row, vectors, lane, destinations, undecided);
+    }
+  }
+  for (int r = 0; r < all; r++) {
+    size_t from = first[r] > start ? first[r] : start, to = end[r] < stop ? end[r] : stop;
+    if (from >= to) continue;
+    flags[(size_t)r * flag_stride] = undecided[r];
+    if (destinations[r] == aside[r]) {
+      __builtin_memcpy(queries->scores[tile * (size_t)all + r] + (from - first[r]), aside[r] + (from - start),
+                       (to - from) * sizeof(double));
+    }
+  }
 }
 
-__attribute__((target("avx2,fma"))) static void vector_blocks(const ropedrift_sliced_query *query,
-                                                             const ropedrift_sliced_keys *keys,
-                                                             size_t first_block, size_t block_count,
-                                                             double *scores) {
-  size_t channels = keys->channels;
+ROPEDRIFT_INLINE void scores_body(const ropedrift_sliced_queries *queries, const ropedrift_sliced_keys *keys,
+                                  size_t first_block, size_t block_count, uint8_t *flags, int rows, int vectors) {
   for (size_t index = 0; index < block_count; index++) {
-    size_t block = first_block + index;
-    const double *head = keys->head + block * channels * BLOCK;
-    const double *tail = keys->tail + block * channels * BLOCK;
-    __m256d zero = _mm256_setzero_pd();
-    __m256d heads0 = zero, heads1 = zero, tails0 = zero, tails1 = zero;
-    __m256d first0 = zero, first1 = zero, second0 = zero, second1 = zero;
-    for (size_t start = 0; start < channels; start += CHUNK) {
-      size_t end = start + CHUNK < channels ? start + CHUNK : channels;
-      __m256d part_first0 = zero, part_first1 = zero, part_second0 = zero, part_second1 = zero;
-      for (size_t c = start; c < end; c++) {
-        __m256d q1 = _mm256_broadcast_sd(query->head + c), q2 = _mm256_broadcast_sd(query->tail + c);
-        __m256d k10 = _mm256_loadu_pd(head + c * BLOCK), k11 = _mm256_loadu_pd(head + c * BLOCK + 4);
-        __m256d k20 = _mm256_loadu_pd(tail + c * BLOCK), k21 = _mm256_loadu_pd(tail + c * BLOCK + 4);
-        heads0 = _mm256_fmadd_pd(q1, k10, heads0);
-        heads1 = _mm256_fmadd_pd(q1, k11, heads1);
-        part_first0 = _mm256_fmadd_pd(q1, k20, part_first0);
-        part_first1 = _mm256_fmadd_pd(q1, k21, part_first1);
-        part_second0 = _mm256_fmadd_pd(q2, k10, part_second0);
-        part_second1 = _mm256_fmadd_pd(q2, k11, part_second1);
-        tails0 = _mm256_fmadd_pd(q2, k20, tails0);
-        tails1 = _mm256_fmadd_pd(q2, k21, tails1);
+    for (size_t tile = 0; tile < queries->tiles; tile++) {
+      uint8_t *row_flags = flags + tile * queries->rows * block_count + index;
+      if (queries->rows == ROWS) {
+        tile_scores(queries, keys, tile, first_block + index, ROWS, rows, vectors, row_flags, block_count);
+      } else {
+        tile_scores(queries, keys, tile, first_block + index, 1, 1, vectors, row_flags, block_count);
       }
-      first0 = _mm256_add_pd(first0, part_first0);
-      first1 = _mm256_add_pd(first1, part_first1);
-      second0 = _mm256_add_pd(second0, part_second0);
-      second1 = _mm256_add_pd(second1, part_second1);
     }
-    const double *bound = keys->bound + block * BLOCK, *tail_bound = keys->tail_bound + block * BLOCK;
-    _mm256_storeu_pd(scores + index * BLOCK,
-                     finish_vector(heads0, first0, second0, tails0, query, bound, tail_bound));
-    _mm256_storeu_pd(scores + index * BLOCK + 4,
-                     finish_vector(heads1, first1, second1, tails1, query, bound + 4, tail_bound + 4));
   }
 }
 
+// Accumulators of a part: what the registers hold.
+#if defined(__x86_64__)
+FOR_AVX512 static void avx512_scores(const ropedrift_sliced_queries *queries, const ropedrift_sliced_keys *keys,
+                                     size_t first_block, size_t block_count, uint8_t *flags) {
+  scores_body(queries, keys, first_block, block_count, flags, 4, 2);
+}
+FOR_AVX2 static void avx2_scores(const ropedrift_sliced_queries *queries, const ropedrift_sliced_keys *keys,
+                                 size_t first_block, size_t block_count, uint8_t *flags) {
+  scores_body(queries, keys, first_block, block_count, flags, 2, 1);
+}
 #endif
+static void baseline_scores(const ropedrift_sliced_queries *queries, const ropedrift_sliced_keys *keys,
+                            size_t first_block, size_t block_count, uint8_t *flags) {
+  scores_body(queries, keys, first_block, block_count, flags, 2, 1);
+}
 
-void ropedrift_sliced_scores(const ropedrift_sliced_query *query, const ropedrift_sliced_keys *keys,
-                             size_t first_block, size_t block_count, int allows_vectors, double *scores) {
-#if HAS_VECTOR_KERNELS
-  if (allows_vectors && ropedrift_kernels_have_vectors()) {
-    vector_blocks(query, keys, first_block, block_count, scores);
+void ropedrift_sliced_scores(const ropedrift_sliced_queries *queries, const ropedrift_sliced_keys *keys,
+                             size_t first_block, size_t block_count, int allows_vectors, uint8_t *flags) {
+  __builtin_memset(flags, 0, queries->tiles * queries->rows * block_count);
+#if defined(__x86_64__)
+  int level = eight_lanes_level(allows_vectors);
+  if (level == 2) {
+    avx512_scores(queries, keys, first_block, block_count, flags);
+    return;
+  }
+  if (level == 1) {
+    avx2_scores(queries, keys, first_block, block_count, flags);
     return;
   }
 #endif
-  for (size_t index = 0; index < block_count; index++) {
-    scalar_block(query, keys, first_block + index, scores + index * BLOCK);
-  }
+  baseline_scores(queries, keys, first_block, block_count, flags);
 }

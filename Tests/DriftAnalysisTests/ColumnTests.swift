@@ -33,7 +33,7 @@ import Testing
       .exact, .exact, .exact, .exact
     )
     (exact.dot.rounding, exact.dot.order) = (.exact, .exact)
-    return [try! RecipeRegistry.named("hf-bf16"), try! RecipeRegistry.named("fp32"), stochastic]
+    return [try! RecipeRegistry.named("hf-bf16"), try! RecipeRegistry.named("fp32"), stochastic, exact]
   }()
 
   @Test(

@@ -26,18 +26,36 @@ import Testing
     let head = ReferenceHead(
       problem: problem, trigonometry: trigonometry, keys: keys, keyRows: Array(0..<tokens), format: format,
       tier: tier, path: path)
-    var result = Rows(scores: [], counts: ReferenceHead.Counts())
-    for query in 0..<queries.count / size {
-      var row = [Double](repeating: .nan, count: tokens - query % 3)
-      let counts = try queries[query * size..<(query + 1) * size].withUnsafeBufferPointer { vector in
+    let count = queries.count / size
+    // Ranges that begin and end inside a block of keys too.
+    let ranges = (0..<count).map { $0 % 3..<max($0 % 3, tokens - $0 % 5) }
+    var row = [Double](repeating: 7, count: count * tokens)
+    let whole = try queries.withUnsafeBufferPointer { queries in
+      try row.withUnsafeMutableBufferPointer {
+        try head.scores(
+          queries: queries, queryRows: Array(0..<count), keys: ranges, into: $0, stride: tokens)
+      }
+    }
+    var result = Rows(scores: [], counts: whole)
+    for (query, range) in ranges.enumerated() {
+      let places = row[query * tokens..<(query + 1) * tokens]
+      result.scores += places.prefix(range.count)
+      #expect(places.dropFirst(range.count).allSatisfy { $0 == 7 }, "written beyond the range")
+    }
+    guard tier == .fast else { return result }
+    // One query at a time gives the same.
+    var single = Rows(scores: [], counts: ReferenceHead.Counts())
+    for (query, range) in ranges.enumerated() {
+      var row = [Double](repeating: 7, count: range.count)
+      single.counts += try queries[query * size..<(query + 1) * size].withUnsafeBufferPointer { vector in
         try row.withUnsafeMutableBufferPointer {
-          // Ranges that begin and end inside a block of keys too.
-          try head.scores(query: vector, queryRow: query, keys: query % 3..<tokens, into: $0)
+          try head.scores(query: vector, queryRow: query, keys: range, into: $0)
         }
       }
-      result.counts += counts
-      result.scores += row
+      single.scores += row
     }
+    #expect(single.scores.map(\.bitPattern) == result.scores.map(\.bitPattern), "one query at a time")
+    #expect(single.counts == result.counts, "one query at a time")
     return result
   }
 
@@ -71,10 +89,10 @@ import Testing
   }
 
   @Test(arguments: [
-    (1, 1), (2, 2), (4, 4), (7, 4), (33, 32), (64, 64), (96, 24), (128, 128), (130, 130), (257, 256),
+    (2, 2), (3, 2), (4, 4), (7, 4), (17, 6), (33, 32), (64, 64), (96, 24), (128, 128), (130, 130), (257, 256),
+    (512, 512),
   ])
   func randomVectors(size: Int, rotary: Int) throws {
-    guard rotary > 1 else { return }
     for layout in RotaryLayout.allCases {
       let embedding = try RotaryEmbedding(
         headSize: size, rotarySize: rotary, base: NumberLiteral(500_000), layout: layout)

@@ -198,10 +198,15 @@ private struct ColumnPass: Sendable {
       // (2)(ranges): the scores of all queries of the chunk, row by row.
       let scores = try (0..<2).map { run in
         try columns.keyRanges.indices.map { range in
-          let heads = try EmulatedHead(
-            inputs[group.input], keys: keys[keyPlace]![score][run][range], emulation: group.emulation,
-            table: tables.tables[run][score], firstRow: tables.firstRows[run], layer: layer, head: head)
-          return try rows(of: heads, queries, columns.keyRanges[range])
+          let keyRange = columns.keyRanges[range]
+          let heads =
+            try certifiedHead(
+              inputs[group.input], group, queries, keyRange, shift: run == 0 ? shifts.first : shifts.second,
+              layer: layer, head: head)
+            ?? EmulatedHead(
+              inputs[group.input], keys: keys[keyPlace]![score][run][range], emulation: group.emulation,
+              table: tables.tables[run][score], firstRow: tables.firstRows[run], layer: layer, head: head)
+          return try rows(of: heads, queries, keyRange)
         }
       }
       for logitGroup in group.logits {
@@ -218,6 +223,29 @@ private struct ColumnPass: Sendable {
         }
       }
     }
+  }
+
+  /// The head of a recipe that is exact from trig to dot, whose keys and queries share a table; nil for any other.
+  private func certifiedHead(
+    _ input: InputMatrix, _ group: SharedStages.ScoreGroup, _ queries: Range<Int>, _ keys: Range<Int>,
+    shift: Int, layer: Int, head: Int
+  ) throws -> EmulatedHead? {
+    let experiment = columns.experiment
+    let table = try RotaryTable.exact(
+      for: group.emulation,
+      positions: TokenPositions(tokens: keys.count, shift: shift + keys.lowerBound),
+      others: queries.map { shift + experiment.shape.token(ofQuery: $0) }, threads: 1)
+    guard let table else { return nil }
+    let keyHead = experiment.shape.keyValueHead(ofHead: head)
+    let stored = try experiment.input.read(.key, layer: layer, head: keyHead, tokens: keys)
+    let keyInput = InputMatrix(
+      stored, emulation: group.emulation, side: .key, layer: layer, head: keyHead,
+      firstToken: keys.lowerBound)
+    return try EmulatedHead(
+      input,
+      keys: EmulatedKeys(
+        keyInput, emulation: group.emulation, table: table, layer: layer, head: keyHead),
+      emulation: group.emulation, table: table, firstRow: keys.count, layer: layer, head: head)
   }
 
   private func rows(of head: EmulatedHead, _ queries: Range<Int>, _ keys: Range<Int>) throws -> [Double] {

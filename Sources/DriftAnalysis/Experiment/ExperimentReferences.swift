@@ -40,7 +40,7 @@ struct ExperimentReferences {
       problems.append(
         try ReferenceProblem(
           embedding: experiment.embedding, scale: experiment.scale, softcap: experiment.softcap,
-          angles: stored.map { ExactAngles(units: $0) { position, _ in Rational(position) } }))
+          angles: stored.map { ExactAngles(units: $0) }))
       return problems.count - 1
     }
     return (problems, indexOfRecipe)

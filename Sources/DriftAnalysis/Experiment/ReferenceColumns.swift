@@ -73,17 +73,23 @@ extension ReferenceColumns.Chunk {
         var logits = [Double](repeating: .nan, count: queries.count * range.count)
         try stored.withUnsafeBufferPointer { stored in
           try logits.withUnsafeMutableBufferPointer { logits in
-            for (row, query) in queries.enumerated() {
-              let visible = columns.experiment.mask.visibleKeys(ofQuery: query, in: shape)
-                .clamped(to: range)
-              guard columns.experiment.measures(query: query), !visible.isEmpty else { continue }
+            for first in stride(from: 0, to: queries.count, by: DriftExperiment.tileSize) {
+              let rows = first..<min(first + DriftExperiment.tileSize, queries.count)
+              let ranges = rows.map { row -> Range<Int> in
+                let query = queries.lowerBound + row
+                let visible = columns.experiment.mask.visibleKeys(ofQuery: query, in: shape)
+                  .clamped(to: range)
+                guard columns.experiment.measures(query: query), !visible.isEmpty else { return 0..<0 }
+                // Causal: what is seen of a range begins at its first key.
+                return 0..<visible.upperBound - range.lowerBound
+              }
               counts += try head.scores(
-                query: UnsafeBufferPointer(rebasing: stored[row * size..<(row + 1) * size]),
-                queryRow: columns.keys.count + row,
-                keys: visible.lowerBound - range.lowerBound..<visible.upperBound - range.lowerBound,
+                queries: UnsafeBufferPointer(
+                  rebasing: stored[rows.lowerBound * size..<rows.upperBound * size]),
+                queryRows: rows.map { columns.keys.count + $0 }, keys: ranges,
                 into: UnsafeMutableBufferPointer(
-                  rebasing: logits[
-                    row * range.count + visible.lowerBound - range.lowerBound..<(row + 1) * range.count]))
+                  rebasing: logits[rows.lowerBound * range.count..<rows.upperBound * range.count]),
+                stride: range.count)
             }
           }
         }

@@ -72,9 +72,7 @@ final class TileSlot {
       referenceProbabilities = Array(repeating: 0, count: referenceSize)
     }
     for (index, reference) in work.heads.references.enumerated() {
-      for row in rows {
-        counts += try referenceRow(reference, at: (index * tile.count + row.index) * width, row, work)
-      }
+      counts += try referenceRows(reference, at: index * tile.count * width, rows, work)
     }
     for (score, group) in work.shared.scores.enumerated() {
       for (run, head) in work.heads.runs[score].enumerated() {
@@ -118,25 +116,44 @@ final class TileSlot {
     }
   }
 
-  private func referenceRow(
-    _ reference: ReferenceHead, at start: Int, _ row: Row, _ work: TileWork
+  /// The reference's logits and probabilities of the rows of a tile; row i from `start` + i·width on.
+  private func referenceRows(
+    _ reference: ReferenceHead, at start: Int, _ rows: [Row], _ work: TileWork
   ) throws -> ReferenceHead.Counts {
     let shape = work.experiment.shape
     let size = shape.headSize
-    return try referenceLogits.withUnsafeMutableBufferPointer { logits in
-      try referenceProbabilities.withUnsafeMutableBufferPointer { probabilities in
-        let scores = UnsafeMutableBufferPointer(rebasing: logits[start..<start + row.keys.count])
-        let counts = try work.heads.stored.withUnsafeBufferPointer { stored in
-          try reference.scores(
-            query: UnsafeBufferPointer(rebasing: stored[row.query * size..<(row.query + 1) * size]),
-            queryRow: shape.token(ofQuery: row.query), keys: row.keys, into: scores)
+    var counts = ReferenceHead.Counts()
+    try referenceLogits.withUnsafeMutableBufferPointer { logits in
+      try work.heads.stored.withUnsafeBufferPointer { stored in
+        // Rows that are measured may have gaps between them: as many at a time as stand together.
+        var first = rows.startIndex
+        while first < rows.endIndex {
+          var end = first + 1
+          while end < rows.endIndex, rows[end].index == rows[end - 1].index + 1,
+            rows[end].query == rows[end - 1].query + 1
+          { end += 1 }
+          let part = rows[first..<end]
+          let queries = part.first!.query..<part.last!.query + 1
+          counts += try reference.scores(
+            queries: UnsafeBufferPointer(
+              rebasing: stored[queries.lowerBound * size..<queries.upperBound * size]),
+            queryRows: queries.map(shape.token(ofQuery:)), keys: part.map(\.keys),
+            into: UnsafeMutableBufferPointer(
+              rebasing: logits[start + part.first!.index * width..<start + (part.last!.index + 1) * width]),
+            stride: width)
+          first = end
         }
-        defaultSoftmax(
-          UnsafeBufferPointer(scores),
-          into: UnsafeMutableBufferPointer(rebasing: probabilities[start..<start + row.keys.count]))
-        return counts
+      }
+      referenceProbabilities.withUnsafeMutableBufferPointer { probabilities in
+        for row in rows {
+          let places = start + row.index * width..<start + row.index * width + row.keys.count
+          defaultSoftmax(
+            UnsafeBufferPointer(rebasing: logits[places]),
+            into: UnsafeMutableBufferPointer(rebasing: probabilities[places]))
+        }
       }
     }
+    return counts
   }
 
   /// The logits of a group from its scores, and their softmax.

@@ -94,8 +94,10 @@ public struct RunRecord: Sendable {
 
   private static func decidedMembers(_ counts: ReferenceHead.Counts) -> JSONObject {
     [
-      "scores": .integer(counts.sliced + counts.bounded + counts.relativeForm + counts.nonFinite),
-      "decided_in_binary64": .integer(counts.sliced), "decided_by_bound": .integer(counts.bounded),
+      "scores": .integer(
+        counts.sliced + counts.doubleDouble + counts.bounded + counts.relativeForm + counts.nonFinite),
+      "decided_in_binary64": .integer(counts.sliced),
+      "decided_in_double_double": .integer(counts.doubleDouble), "decided_by_bound": .integer(counts.bounded),
       "decided_by_relative_form": .integer(counts.relativeForm),
       "not_finite": .integer(counts.nonFinite),
     ]

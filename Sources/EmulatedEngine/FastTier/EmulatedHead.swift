@@ -12,7 +12,7 @@ public final class EmulatedKeys: Sendable {
   let certified: CertifiedDot?
   /// The first key's index in the file.
   let firstToken: Int
-  let positions: TokenPositions
+  let table: RotaryTable
 
   /// Rotates the keys: token t has row t of the table.
   ///
@@ -33,7 +33,7 @@ public final class EmulatedKeys: Sendable {
       matrix = rotated
     }
     firstToken = input.firstToken
-    positions = table.positions
+    self.table = table
     certified = try CertifiedDot(emulation: emulation, table: table, keys: input.values)
   }
 }
@@ -43,7 +43,7 @@ public final class EmulatedHead: Sendable {
   private let emulation: Emulation
   private let keys: EmulatedKeys
   private let queries: RotatedMatrix
-  private let positions: TokenPositions
+  private let table: RotaryTable
   private let packedQueries: DotVectors?
   private let firstRow: Int
   private let firstToken: Int
@@ -63,7 +63,7 @@ public final class EmulatedHead: Sendable {
     self.keys = keys
     self.firstRow = firstRow
     firstToken = input.firstToken
-    positions = table.positions
+    self.table = table
     self.layer = layer
     self.head = head
     let rotated = try emulation.rotatedMatrix(
@@ -180,7 +180,7 @@ public final class EmulatedHead: Sendable {
       // What the certified tier leaves: vectors with a NaN or an infinity. The plain tier gives them IEEE 754's results.
       let position =
         side == .query
-        ? positions.position(ofToken: token + firstRow) : keys.positions.position(ofToken: token)
+        ? table.position(ofRow: token + firstRow) : keys.table.position(ofRow: token)
       let place = VectorPlace(
         side, token: (side == .query ? firstToken : keys.firstToken) + token, layer: layer, head: head)
       let table = try (0..<emulation.embedding.pairCount).map {

@@ -16,13 +16,38 @@ public final class RotaryTable: Sendable {
     case exact(ExactAngles, ReferenceTrigonometry)
   }
 
-  /// The positions of the rows.
+  /// The positions of the first rows, one after the other.
   public let positions: TokenPositions
+  /// Positions of further rows.
+  private let others: [Int]
   let storage: Storage
 
-  private init(positions: TokenPositions, storage: Storage) {
+  private init(positions: TokenPositions, others: [Int] = [], storage: Storage) {
     self.positions = positions
+    self.others = others
     self.storage = storage
+  }
+
+  /// The position of a row.
+  func position(ofRow row: Int) -> Int {
+    row < positions.tokens ? positions.position(ofToken: row) : others[row - positions.tokens]
+  }
+
+  /// The table of a recipe of which nothing is rounded from trig to dot; nil for any other. Keys and queries of such a recipe share
+  /// one table: the keys' rows first, then those of `others`.
+  ///
+  /// - Throws: ``UndecidedRounding``, ``ProblemError``.
+  public static func exact(
+    for emulation: Emulation, positions: TokenPositions, others: [Int] = [], threads: Int
+  ) throws -> RotaryTable? {
+    let all = (0..<positions.tokens).map(positions.position) + others
+    guard emulation.recipe.isExactFromTrigToDot, let angles = try emulation.exactAngles(positions: all) else {
+      return nil
+    }
+    let trigonometry = ReferenceTrigonometry(
+      angles: angles, attentionFactor: try emulation.embedding.exactAttentionFactor(), positions: all,
+      threads: threads)
+    return RotaryTable(positions: positions, others: others, storage: .exact(angles, trigonometry))
   }
 
   /// What decides the trig stage's results.
@@ -50,14 +75,7 @@ public final class RotaryTable: Sendable {
   ) throws -> [RotaryTable] {
     var shared: [TrigonometryKey: (cosine: [Double], sine: [Double])] = [:]
     return try emulations.map { emulation in
-      if emulation.recipe.isExactFromTrigToDot,
-        let angles = try emulation.exactAngles(positions: (0..<positions.tokens).map(positions.position))
-      {
-        let trigonometry = ReferenceTrigonometry(
-          angles: angles, attentionFactor: try emulation.embedding.exactAttentionFactor(),
-          positions: (0..<positions.tokens).map(positions.position), threads: threads)
-        return RotaryTable(positions: positions, storage: .exact(angles, trigonometry))
-      }
+      if let table = try exact(for: emulation, positions: positions, threads: threads) { return table }
       guard !emulation.recipe.trig.rounding.isExact else {
         return RotaryTable(
           positions: positions,

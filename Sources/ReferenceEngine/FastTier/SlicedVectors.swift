@@ -1,146 +1,195 @@
-// Rotated vectors as pairs of binary64 numbers a channel, for scores without MPFR: what the kernel reads, and the norms that its error
-// bound is made from. Documentation/ErrorBounds.md derives the bound.
+// Rotated vectors cut into slices: what the score kernel reads, and the norms that its error bound is made from.
+// Documentation/ErrorBounds.md derives the bound.
 
-import ArbitraryPrecision
-import CMPFR
-import Foundation
 import RoundingKernels
 
-/// How channels are sliced: v = head + tail, heads integer multiples of 2^(e − β) with |head| ≤ 2^e, where 2^e bounds the vector, so
-/// that all d products of two heads add exactly (d·2^(2β) ≤ 2^53).
-struct VectorSlicing: Sendable {
-  /// d.
-  let channels: Int
-  /// β.
-  let headBits: Int
+/// How rotated vectors are sliced: v = head + tail, heads integer multiples of a unit, below 2^bits of it in norm. With 26 bits for
+/// queries and 27 for keys every sum of products of two heads is below 2^53 of the product of the units, so that all add exactly.
+enum VectorSlicing {
+  static let queryBits: Int32 = 26
+  static let keyBits: Int32 = 27
 
-  init(channels: Int) {
-    self.channels = channels
-    let levels = channels <= 1 ? 0 : Int.bitWidth - (channels - 1).leadingZeroBitCount
-    headBits = (53 - levels) / 2
-  }
+  /// d rounded up to eights.
+  static func padded(_ channels: Int) -> Int { (channels + 7) / 8 * 8 }
 
-  /// u·(g + 2): what rounding adds to products of heads and tails, see Documentation/ErrorBounds.md.
-  var mixedFactor: Double {
+  /// What multiplies ‖q‖‖k₂‖ + ‖q₂‖‖k‖: see Documentation/ErrorBounds.md.
+  static func mixedFactor(channels: Int) -> Double {
     let chunk = Int(ROPEDRIFT_SLICED_CHUNK)
-    return 0x1p-53 * Double(min(chunk, channels) + (channels + chunk - 1) / chunk + 4) * (1 + 0x1p-20)
+    let roundings = 2 * min(chunk, channels) + (channels + chunk - 1) / chunk
+    return 0x1p-53 * Double(roundings + 4) * (1 + 0x1p-8)
   }
 
-  /// u·(2g + d + 12): what rounding adds to products of tails, and the tails in heads' bounds.
-  var tailFactor: Double { 2 * mixedFactor + 0x1p-53 * Double(channels + 12) * (1 + 0x1p-20) }
+  /// What multiplies ‖q‖‖k‖ beside it: rotation, scale and the rounding test.
+  static let wholeFactor = 0x1p-97
 
-  /// Slices d MPFR numbers; false where the vector is zero or out of the range that the bound covers.
-  ///
-  /// - Parameters:
-  ///   - vector: d numbers of 128 bits.
-  ///   - heads: where the head of a channel goes.
-  ///   - tails: likewise.
-  ///   - stride: from one channel to the next.
-  func slice(
-    _ vector: MPFRPointer, heads: UnsafeMutablePointer<Double>, tails: UnsafeMutablePointer<Double>,
-    stride: Int,
-    scratch: MPFRPointer
-  ) -> Bool {
-    var largest = 0.0
-    for channel in 0..<channels {
-      let value = mpfr_get_d(vector + channel, MPFR_RNDN)
-      heads[channel * stride] = value
-      guard value.isFinite else { return false }
-      largest = max(largest, value.magnitude)
-    }
-    guard largest > 0x1p-300, largest < 0x1p300 else { return false }
-    // 2^e > |v|; adding and taking away 1.5·2^(52 + e − β) rounds to a multiple of 2^(e − β).
-    let shifter = Double(sign: .plus, exponent: Int(largest.exponent) + 1 + 52 - headBits, significand: 1.5)
-    for channel in 0..<channels {
-      let head = (heads[channel * stride] + shifter) - shifter
-      mpfr_sub_d(scratch, UnsafePointer(vector + channel), head, MPFR_RNDN)
-      heads[channel * stride] = head
-      tails[channel * stride] = mpfr_get_d(scratch, MPFR_RNDN)
-    }
-    return true
+  /// Zeros that the caller frees.
+  static func zeros(_ count: Int) -> UnsafeMutablePointer<Double> {
+    let pointer = UnsafeMutablePointer<Double>.allocate(capacity: max(count, 1))
+    pointer.initialize(repeating: 0, count: max(count, 1))
+    return pointer
   }
 }
 
-/// The keys of one head, sliced, in blocks of eight.
+/// The keys of one head, rotated and sliced, in blocks.
 final class SlicedKeys: @unchecked Sendable {
   // Written in init, read after it by any number of threads.
-  private let heads: UnsafeMutablePointer<Double>
-  private let tails: UnsafeMutablePointer<Double>
+  private let slices: UnsafeMutablePointer<Double>
   private let bounds: UnsafeMutablePointer<Double>
   private let tailBounds: UnsafeMutablePointer<Double>
-  let slicing: VectorSlicing
+  private let channels: Int
+  /// A bound on the norm of each rotated key; infinite where it is not sliced.
+  let norms: [Double]
 
   static let width = Int(ROPEDRIFT_SLICED_BLOCK)
 
   /// - Parameters:
-  ///   - rotated: (tokens, d) numbers of 128 bits.
-  ///   - norms: a bound on the norm of each rotated key.
-  init(rotated: MPFRArena, norms: [Double], channels: Int) {
-    slicing = VectorSlicing(channels: channels)
+  ///   - keys: (tokens, d).
+  ///   - rows: for each key, the row of its position.
+  init(keys: [Double], rows: [Int], rotation: VectorRotation, path: KernelPath) {
+    let channels = rotation.embedding.headSize
+    self.channels = channels
     let width = Self.width
-    let blocks = (norms.count + width - 1) / width
-    func zeros(_ count: Int) -> UnsafeMutablePointer<Double> {
-      let pointer = UnsafeMutablePointer<Double>.allocate(capacity: max(count, 1))
-      pointer.initialize(repeating: 0, count: max(count, 1))
-      return pointer
-    }
-    heads = zeros(blocks * channels * width)
-    tails = zeros(blocks * channels * width)
-    bounds = zeros(blocks * width)
-    tailBounds = zeros(blocks * width)
-    let scratch = MPFRNumber(precision: rotated.precision)
-    for (key, norm) in norms.enumerated() {
-      let first = key / width * channels * width + key % width
-      let isSliced = slicing.slice(
-        rotated.base + key * channels, heads: heads + first, tails: tails + first, stride: width,
-        scratch: scratch.pointer)
-      guard isSliced, norm < 0x1p400 else {
-        bounds[key] = .infinity
-        tailBounds[key] = .infinity
-        continue
+    let blocks = (rows.count + width - 1) / width
+    let slices = VectorSlicing.zeros(blocks * channels * 2 * width)
+    let bounds = VectorSlicing.zeros(blocks * width)
+    let tailBounds = VectorSlicing.zeros(blocks * width)
+    (self.slices, self.bounds, self.tailBounds) = (slices, bounds, tailBounds)
+    var norms: [Double] = []
+    norms.reserveCapacity(rows.count)
+    let mixed = VectorSlicing.mixedFactor(channels: channels)
+    let rotated = RotatedPair(channels: channels)
+    keys.withUnsafeBufferPointer { keys in
+      for (key, row) in rows.enumerated() {
+        rotation.rotate(
+          keys.baseAddress! + key * channels, row: row, scale: (1, 0), path: path, high: rotated.high,
+          low: rotated.low)
+        let first = slices + key / width * channels * 2 * width + key % width
+        let sliced = ropedrift_slice(
+          rotated.high, rotated.low, channels, VectorSlicing.keyBits, first, first + width, nil, 2 * width,
+          path.allowsVectors)
+        let isSliced = sliced.is_sliced != 0
+        norms.append(isSliced ? sliced.norm : .infinity)
+        bounds[key] =
+          isSliced ? mixed * sliced.tail_norm + VectorSlicing.wholeFactor * sliced.norm : .infinity
+        tailBounds[key] = isSliced ? mixed * sliced.norm : .infinity
       }
-      let tailNorm = Self.norm(tails + first, channels: channels, stride: width)
-      bounds[key] = slicing.mixedFactor * tailNorm + 0x1p-124 * norm
-      tailBounds[key] = slicing.mixedFactor * norm + slicing.tailFactor * tailNorm
     }
+    self.norms = norms
   }
 
   deinit {
-    heads.deallocate()
-    tails.deallocate()
+    slices.deallocate()
     bounds.deallocate()
     tailBounds.deallocate()
   }
 
-  /// A bound on a norm: the computed one, whose relative error is below (n + 2)·2^−53, raised by 2^−30, and above what may underflow.
-  static func norm(_ vector: UnsafePointer<Double>, channels: Int, stride: Int) -> Double {
-    var sum = 0.0
-    for channel in 0..<channels {
-      let value = vector[channel * stride]
-      sum += value * value
-    }
-    return max(sum.squareRoot() * (1 + 0x1p-30), 0x1p-500)
-  }
-
-  /// Scores of a sliced query against the blocks from `first`, rounded to binary64; NaN where the bound does not decide.
+  /// Scores of queries against blocks, into the queries' places; NaN where the bound does not decide.
+  ///
+  /// - Parameter flags: (rows of `queries`, blocks): whether some score of a block may be undecided.
   func scores(
-    _ query: inout ropedrift_sliced_query, firstBlock first: Int, blocks: Int, allowsVectors: Bool,
-    into scores: UnsafeMutablePointer<Double>
+    _ queries: SlicedQueries, blocks: Range<Int>, path: KernelPath, flags: UnsafeMutablePointer<UInt8>
   ) {
+    var kernelQueries = queries.kernelArgument
     var keys = ropedrift_sliced_keys(
-      head: heads, tail: tails, bound: bounds, tail_bound: tailBounds, channels: slicing.channels)
-    ropedrift_sliced_scores(&query, &keys, first, blocks, allowsVectors ? 1 : 0, scores)
+      slices: slices, bound: bounds, tail_bound: tailBounds, channels: channels)
+    ropedrift_sliced_scores(
+      &kernelQueries, &keys, blocks.lowerBound, blocks.count, path.allowsVectors, flags)
   }
 }
 
-/// Which way the kernels go.
-public enum KernelPath: Sendable {
-  /// Vectors where the processor has them.
-  case automatic
-  /// One number at a time; what machines without AVX2 and FMA run, and tests anywhere.
-  case scalar
+/// A rotated vector as high + low, padded with zeros to eights.
+final class RotatedPair {
+  let high: UnsafeMutablePointer<Double>
+  let low: UnsafeMutablePointer<Double>
 
-  /// The path of this process: `automatic` unless the environment has `ROPEDRIFT_KERNELS=scalar`.
-  public static let ofProcess: KernelPath =
-    ProcessInfo.processInfo.environment["ROPEDRIFT_KERNELS"] == "scalar" ? .scalar : .automatic
+  init(channels: Int) {
+    high = VectorSlicing.zeros(VectorSlicing.padded(channels))
+    low = VectorSlicing.zeros(VectorSlicing.padded(channels))
+  }
+
+  deinit {
+    high.deallocate()
+    low.deallocate()
+  }
+}
+
+/// A few queries, rotated, scaled and sliced, with the keys that each wants and the places of its scores.
+final class SlicedQueries {
+  private let slices: UnsafeMutablePointer<Double>
+  private let norms: UnsafeMutablePointer<Double>
+  private let tailNorms: UnsafeMutablePointer<Double>
+  private let first: UnsafeMutablePointer<Int>
+  private let end: UnsafeMutablePointer<Int>
+  private let places: UnsafeMutablePointer<UnsafeMutablePointer<Double>?>
+  private let tiles: Int
+  private let tileRows: Int
+  /// (queries): the rotated and scaled ones.
+  let rotated: [RotatedPair]
+  /// A bound on the norm of each; infinite where it is not sliced, and then none of its keys is computed.
+  private(set) var norm: [Double] = []
+
+  /// Rows with those that fill the last tile.
+  var rowCount: Int { tiles * tileRows }
+
+  /// - Parameters:
+  ///   - queries: (queries, d).
+  ///   - rows: for each query, the row of its position.
+  ///   - ranges: for each, its keys.
+  ///   - scores: where the scores of a query go, `stride` from one to the next.
+  init(
+    _ queries: UnsafePointer<Double>, rows: [Int], ranges: [Range<Int>],
+    scores: UnsafeMutablePointer<Double>, stride: Int, scale: (high: Double, low: Double),
+    rotation: VectorRotation, path: KernelPath
+  ) {
+    let channels = rotation.embedding.headSize
+    let tileRows = rows.count == 1 ? 1 : Int(ROPEDRIFT_SLICED_ROWS)
+    self.tileRows = tileRows
+    tiles = (rows.count + tileRows - 1) / tileRows
+    let count = tiles * tileRows
+    slices = VectorSlicing.zeros(count * channels * 3)
+    norms = VectorSlicing.zeros(count)
+    tailNorms = VectorSlicing.zeros(count)
+    first = .allocate(capacity: count)
+    first.initialize(repeating: 0, count: count)
+    end = .allocate(capacity: count)
+    end.initialize(repeating: 0, count: count)
+    places = .allocate(capacity: count)
+    places.initialize(repeating: nil, count: count)
+    rotated = rows.map { _ in RotatedPair(channels: channels) }
+    for (query, row) in rows.enumerated() {
+      let pair = rotated[query]
+      rotation.rotate(
+        queries + query * channels, row: row, scale: scale, path: path, high: pair.high, low: pair.low)
+      let start = slices + query / tileRows * tileRows * channels * 3 + query % tileRows
+      let sliced = ropedrift_slice(
+        pair.high, pair.low, channels, VectorSlicing.queryBits, start, start + 2 * tileRows,
+        start + tileRows, 3 * tileRows, path.allowsVectors)
+      guard sliced.is_sliced != 0 else {
+        norm.append(.infinity)
+        continue
+      }
+      norm.append(sliced.norm)
+      // Raised by more than the rounding of the products that make the bound.
+      norms[query] = sliced.norm * (1 + 0x1p-20)
+      tailNorms[query] = sliced.tail_norm * (1 + 0x1p-20)
+      first[query] = ranges[query].lowerBound
+      end[query] = ranges[query].upperBound
+      places[query] = scores + query * stride
+    }
+  }
+
+  deinit {
+    slices.deallocate()
+    norms.deallocate()
+    tailNorms.deallocate()
+    first.deallocate()
+    end.deallocate()
+    places.deallocate()
+  }
+
+  fileprivate var kernelArgument: ropedrift_sliced_queries {
+    ropedrift_sliced_queries(
+      slices: slices, norm: norms, tail_norm: tailNorms, first: first, end: end, scores: places,
+      tiles: tiles, rows: tileRows)
+  }
 }

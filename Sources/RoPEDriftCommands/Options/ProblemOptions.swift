@@ -196,7 +196,7 @@ public struct ResolvedProblem: Sendable {
       }
       return exact
     }
-    let angles = ExactAngles(units: units) { position, _ in Rational(position) }
+    let angles = ExactAngles(units: units)
     return try ReferenceProblem(embedding: embedding, scale: scale, softcap: softcap, angles: angles)
   }
 

@@ -6,10 +6,11 @@
 
 #include "ArrayRounding.h"
 #include "CompensatedSums.h"
-#include "Exponential.h"
 #include "DotProducts.h"
+#include "Exponential.h"
 #include "KernelPaths.h"
 #include "NarrowFormat.h"
+#include "RotatedSlices.h"
 #include "Rotation.h"
 #include "SlicedScores.h"
 #include "Softmax.h"

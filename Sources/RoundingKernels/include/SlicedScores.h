@@ -4,35 +4,39 @@
 #define ROPEDRIFT_SLICED_SCORES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 // Keys in blocks of this many.
-#define ROPEDRIFT_SLICED_BLOCK 8
-// Partial sums of inexact products are closed after this many channels.
-#define ROPEDRIFT_SLICED_CHUNK 32
+#define ROPEDRIFT_SLICED_BLOCK 16
+// Queries in tiles of at most this many.
+#define ROPEDRIFT_SLICED_ROWS 4
+// Partial sums of inexact products are closed after this many channels, two products a channel.
+#define ROPEDRIFT_SLICED_CHUNK 16
 
-// A query, each channel as head + tail. Products of heads of a query and a key add exactly over all channels.
+// Queries, each channel as head, whole (the nearest number to head + tail) and tail; the scale is in them.
 typedef struct {
-  const double *head;  // (channels)
-  const double *tail;  // (channels)
-  double norm;         // bounds the norm of the query times the scale
-  double tail_norm;    // bounds the norm of the tails times the scale
-  double scale_high;   // the scale as an unevaluated sum
-  double scale_low;
-} ropedrift_sliced_query;
+  const double *slices;     // (tiles, channels, 3, rows)
+  const double *norm;       // (tiles, rows): bounds the norms
+  const double *tail_norm;  // (tiles, rows): bounds the norms of the tails
+  const size_t *first;      // (tiles, rows): the keys first ..< end are wanted; none where end <= first
+  const size_t *end;
+  double *const *scores;  // (tiles, rows): where the score of key `first` goes, the others after it
+  size_t tiles;
+  size_t rows;  // 1 or ROPEDRIFT_SLICED_ROWS
+} ropedrift_sliced_queries;
 
-// Keys, likewise, in blocks.
+// Keys, each channel as head + tail. Products of heads of a query and a key add exactly over all channels.
 typedef struct {
-  const double *head;   // (blocks, channels, 8)
-  const double *tail;   // (blocks, channels, 8)
-  const double *bound;  // (blocks, 8): multiplies the query's norm in the bound of an error
-  const double *tail_bound;  // (blocks, 8): multiplies the query's tail norm
+  const double *slices;  // (blocks, channels, 2, 16)
+  const double *bound;   // (blocks, 16): multiplies the query's norm in the bound of an error
+  const double *tail_bound;  // (blocks, 16): multiplies the query's tail norm
   size_t channels;
 } ropedrift_sliced_keys;
 
-// The scores of one query against whole blocks of keys, rounded to nearest even; NaN where the bound does not decide the rounding.
-// score = scale * sum of products; |computed - exact| <= norm * bound + tail_norm * tail_bound + 2^-100 |score|.
-// scores: (blocks, 8) from first_block on.
-void ropedrift_sliced_scores(const ropedrift_sliced_query *query, const ropedrift_sliced_keys *keys,
-                             size_t first_block, size_t block_count, int allows_vectors, double *scores);
+// The scores of queries against blocks of keys, rounded to nearest even; NaN where the bound does not decide the rounding.
+// |computed - exact| <= norm * bound + tail_norm * tail_bound.
+// flags: (tiles * rows, block_count): whether a score of the block may be undecided; 0 where none is wanted.
+void ropedrift_sliced_scores(const ropedrift_sliced_queries *queries, const ropedrift_sliced_keys *keys,
+                             size_t first_block, size_t block_count, int allows_vectors, uint8_t *flags);
 
 #endif
