@@ -89,7 +89,7 @@ extension MeasuredRow {
       let run = "\(side.name): \(FigureText.seconds(side.seconds.median)) a run"
       guard side.work != 1 else { return run }
       return run
-        + ", \(FigureText.seconds(each)) a \(side.unit), \(FigureText.rate(1 / each)) \(side.unit)s a second"
+        + ", \(FigureText.seconds(each)) \("aeiou".contains(side.unit.prefix(1)) ? "an" : "a") \(side.unit), \(FigureText.rate(1 / each)) \(side.unit)s a second"
     }
   }
 

@@ -42,7 +42,9 @@ struct BenchmarkPart: Sendable {
   let rows: @Sendable (BenchmarkContext) throws -> [MeasuredRow]
 
   /// All parts, in the order of the table. A part is added by its file and a line here.
-  static let all: [BenchmarkPart] = [.certifiedScores, .driftReports]
+  static let all: [BenchmarkPart] = [
+    .certifiedScores, .dotProducts, .arrayRounding, .softmaxRows, .driftReports, .firstTokenColumn,
+  ]
 
   /// Parts by name.
   ///

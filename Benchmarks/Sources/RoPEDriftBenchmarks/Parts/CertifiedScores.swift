@@ -37,12 +37,16 @@ private final class CertifiedScores {
     let head = ReferenceHead(
       problem: problem, trigonometry: trigonometry, keys: vectors.keys, keyRows: Array(0..<tokens))
     counts = ReferenceHead.Counts()
+    // Tiles of 32 queries, as the product calls it.
     try vectors.queries.withUnsafeBufferPointer { queries in
-      for query in 0..<tokens {
+      for first in stride(from: 0, to: tokens, by: 32) {
+        let tile = first..<min(first + 32, tokens)
         counts += try head.scores(
-          query: UnsafeBufferPointer(rebasing: queries[query * channels..<(query + 1) * channels]),
-          queryRow: query, keys: 0..<tokens,
-          into: UnsafeMutableBufferPointer(start: scores.base + query * tokens, count: tokens))
+          queries: UnsafeBufferPointer(
+            rebasing: queries[tile.lowerBound * channels..<tile.upperBound * channels]),
+          queryRows: Array(tile), keys: tile.map { _ in 0..<tokens },
+          into: UnsafeMutableBufferPointer(start: scores.base + first * tokens, count: tile.count * tokens),
+          stride: tokens)
       }
     }
   }

@@ -143,8 +143,9 @@ private final class ReportKernels {
           for: [emulation], positions: TokenPositions(tokens: tokens, shift: $0), threads: 1)[0]
       }
     }
-    // A row of each kind of logits, and its probabilities.
-    let logits = Buffer(tokens, repeating: 0.0)
+    // A tile of 32 rows of one kind of logits, and the probabilities of a row.
+    let tileSize = 32
+    let logits = Buffer(tileSize * tokens, repeating: 0.0)
     let probabilities = Buffer(tokens, repeating: 0.0)
     let group = shape.queryHeads / shape.kvHeads
     for keyHead in 0..<shape.kvHeads {
@@ -171,21 +172,34 @@ private final class ReportKernels {
               matrix, keys: keys, emulation: emulation, table: table, firstRow: 0, layer: 0, head: head)
           }
         }
-        for query in 0..<tokens {
-          let row = UnsafeMutableBufferPointer(start: logits.base, count: query + 1)
-          let result = UnsafeMutableBufferPointer(start: probabilities.base, count: query + 1)
-          try time("reference scores") {
-            try queries.withUnsafeBufferPointer { queries in
-              _ = try reference.scores(
-                query: UnsafeBufferPointer(rebasing: queries[query * size..<(query + 1) * size]),
-                queryRow: query, keys: 0..<query + 1, into: row)
+        func softmax(_ tile: Range<Int>, _ body: (Int, UnsafeBufferPointer<Double>) -> Void) {
+          time("softmax") {
+            for query in tile {
+              body(
+                query,
+                UnsafeBufferPointer(start: logits.base + (query - tile.lowerBound) * tokens, count: query + 1)
+              )
             }
           }
-          time("softmax") { defaultSoftmax(UnsafeBufferPointer(row), into: result) }
-          for head in emulated {
-            try time("dots and logits") { try head.logits(query: query, keys: 0..<query + 1, into: row) }
-            time("softmax") {
-              emulation.probabilities(UnsafeBufferPointer(row), query: query, layer: 0, head: 0, into: result)
+        }
+        for first in stride(from: 0, to: tokens, by: tileSize) {
+          let tile = first..<min(first + tileSize, tokens)
+          try time("reference scores") {
+            _ = try queries.withUnsafeBufferPointer { queries in
+              try reference.scores(
+                queries: UnsafeBufferPointer(
+                  rebasing: queries[tile.lowerBound * size..<tile.upperBound * size]),
+                queryRows: Array(tile), keys: tile.map { 0..<$0 + 1 }, into: logits.all, stride: tokens)
+            }
+          }
+          softmax(tile) { _, row in defaultSoftmax(row, into: probabilities.all) }
+          for emulatedHead in emulated {
+            try time("dots and logits") {
+              try emulatedHead.logits(
+                queries: tile, keys: 0..<tile.upperBound, into: logits.all, stride: tokens)
+            }
+            softmax(tile) { query, row in
+              emulation.probabilities(row, query: query, layer: 0, head: head, into: probabilities.all)
             }
           }
         }
