@@ -64,7 +64,7 @@ private struct FirstTokenColumn {
     ]
   }
 
-  /// One layer of one head in bfloat16, seeded; written piece by piece, since it is half a gigabyte.
+  /// One layer of one head in bfloat16, seeded; written in pieces of 1024 tokens, since it is half a gigabyte.
   private func writeInput(tokens: Int, to path: String) throws {
     let channels = AttentionVectors.channels
     let bytes = tokens * channels * 2
@@ -84,8 +84,8 @@ private struct FirstTokenColumn {
       try file.write(contentsOf: withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) })
       try file.write(contentsOf: Data(header.utf8))
       var words = SeededWords(seed: 11)
-      var piece = [UInt16](repeating: 0, count: 4096 * channels)
-      for _ in 0..<2 * tokens / 4096 {
+      var piece = [UInt16](repeating: 0, count: 1024 * channels)
+      for _ in 0..<2 * tokens / 1024 {
         for index in piece.indices { piece[index] = UInt16(words.bell().bitPattern >> 16).littleEndian }
         try file.write(contentsOf: piece.withUnsafeBytes { Data($0) })
       }
