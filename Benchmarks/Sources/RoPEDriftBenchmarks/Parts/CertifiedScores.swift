@@ -120,7 +120,7 @@ private final class CertifiedScores {
     }
     let total = Double(tiers.reduce(0) { $0 + $1.1 })
     return "scores by tier: "
-      + tiers.map { "\($0.0) \($0.1) (\(FigureText.number(100 * Double($0.1) / total)) %)" }
+      + tiers.map { "\($0.0) \($0.1) (\((1e5 * Double($0.1) / total).rounded() / 1e3) %)" }
       .joined(separator: ", ")
   }
 
