@@ -74,20 +74,8 @@ public final class RotaryTable: Sendable {
     for emulations: [Emulation], positions: TokenPositions, threads: Int
   ) throws -> [RotaryTable] {
     var shared: [TrigonometryKey: (cosine: [Double], sine: [Double])] = [:]
-<<<<<<< HEAD
-    return try emulations.map { emulation in
-      if let table = try exact(for: emulation, positions: positions, threads: threads) { return table }
-=======
     return try emulations.enumerated().map { index, emulation in
-      if emulation.recipe.isExactFromTrigToDot,
-        let angles = try emulation.exactAngles(positions: (0..<positions.tokens).map(positions.position))
-      {
-        let trigonometry = ReferenceTrigonometry(
-          angles: angles, attentionFactor: try emulation.embedding.exactAttentionFactor(),
-          positions: (0..<positions.tokens).map(positions.position), threads: threads)
-        return RotaryTable(positions: positions, storage: .exact(angles, trigonometry))
-      }
->>>>>>> rounding
+      if let table = try exact(for: emulation, positions: positions, threads: threads) { return table }
       guard !emulation.recipe.trig.rounding.isExact else {
         return RotaryTable(
           positions: positions,
