@@ -156,7 +156,7 @@ final class ScoreBlock {
 
 /// MPFR with a bound, and the exact decision: what is left when binary64 does not decide.
 ///
-/// Rotated vectors are kept for the length of one call, and made when first asked for.
+/// Rotated vectors are made when first asked for; queries are kept for the length of one call, keys as long as they are few.
 final class DecidingTiers {
   private let head: ReferenceHead
   private let queries: UnsafeBufferPointer<Double>
@@ -169,6 +169,7 @@ final class DecidingTiers {
   private let cap = MPFRNumber(precision: ReferenceTrigonometry.precision)
   private let rounded: MPFRNumber
   private var hasScale = false
+  private static let keptKeys = 256
 
   init(head: ReferenceHead, queries: UnsafeBufferPointer<Double>, queryRows: [Int]) {
     self.head = head
@@ -239,6 +240,7 @@ final class DecidingTiers {
     let arena = head.keys.withUnsafeBufferPointer {
       rotated($0.baseAddress! + key * size, row: head.keyRows[key])
     }
+    if rotatedKeys.count == Self.keptKeys { rotatedKeys.removeAll() }
     rotatedKeys[key] = arena
     return arena.base
   }

@@ -74,7 +74,7 @@ ROPEDRIFT_BODY void integers(block *b, const ropedrift_rounding *r, int rounding
     b->integer[i] = integer;
     b->gap[i] = gap;
     uint64_t tiny = magnitude < smallest_normal, inexact = (significand & (unit - 1)) != 0;
-    b->flag[i] = (tiny & inexact ? UNDERFLOWED : 0) | (integer == 0 && magnitude != 0 ? FLUSHED : 0);
+    b->flag[i] = (tiny && inexact ? UNDERFLOWED : 0) | (integer == 0 && magnitude != 0 ? FLUSHED : 0);
   }
 }
 
@@ -105,7 +105,7 @@ ROPEDRIFT_BODY void encodings_body(block *b, const ropedrift_rounding *r, size_t
     uint64_t infinity = negative ? r->infinity[1] : r->infinity[0];
     encoding = magnitude == INFINITE ? infinity : encoding;
     b->encoding[i] = magnitude > INFINITE ? r->nan : encoding;
-    b->flag[i] |= overflows & (magnitude < INFINITE);
+    b->flag[i] |= overflows && magnitude < INFINITE ? OVERFLOWED : 0;
   }
 }
 
@@ -126,7 +126,7 @@ ROPEDRIFT_BODY void values_body(block *b, const ropedrift_rounding *r, double la
     value = overflows ? over : value;
     value = magnitude == INFINITE ? infinity : value;
     b->value[i] = magnitude > INFINITE ? __builtin_nan("") : value;
-    b->flag[i] |= overflows & (magnitude < INFINITE);
+    b->flag[i] |= overflows && magnitude < INFINITE ? OVERFLOWED : 0;
   }
 }
 
@@ -190,7 +190,8 @@ ROPEDRIFT_BODY void nearest_values_body(block *b, const ropedrift_rounding *r, d
     value = overflows ? over : value;
     value = magnitude == INFINITE ? infinity : value;
     b->value[i] = magnitude > INFINITE ? __builtin_nan("") : value;
-    b->flag[i] = (overflows & (magnitude < INFINITE)) | (tiny & inexact ? UNDERFLOWED : 0) | (flushes ? FLUSHED : 0);
+    b->flag[i] = (overflows && magnitude < INFINITE ? OVERFLOWED : 0) |
+                 (tiny && inexact ? UNDERFLOWED : 0) | (flushes ? FLUSHED : 0);
   }
 }
 

@@ -199,7 +199,7 @@ COMPILED(, baseline)
   return baseline_##name arguments;
 #endif
 
-void ropedrift_rotate(const ropedrift_rotation *rotation, const double *vector, const double *coarse, const double *fine,
+void ropedrift_rotate_exactly(const ropedrift_rotation *rotation, const double *vector, const double *coarse, const double *fine,
                       double scale_high, double scale_low, int allows_vectors, double *high, double *low) {
   RUN(rotate, ROTATE)
 }

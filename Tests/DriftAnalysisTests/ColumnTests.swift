@@ -24,6 +24,7 @@ import Testing
   private static let recipes: [Recipe] = {
     var stochastic = try! RecipeRegistry.named("hf-bf16")
     stochastic.name = "stochastic"
+    stochastic.input = RoundingChain([.bf16], rounding: .stochastic(seed: 2))
     stochastic.rotated = RoundingChain([.bf16], rounding: .stochastic(seed: 3))
     stochastic.logit.rounding = RoundingChain([.bf16], rounding: .stochastic(seed: 4))
     stochastic.dot.rounding = RoundingChain([.bf16], rounding: .stochastic(seed: 5))

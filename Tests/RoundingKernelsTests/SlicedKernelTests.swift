@@ -161,7 +161,7 @@ import Testing
               var rotation = ropedrift_rotation(
                 first: first.baseAddress, second: second.baseAddress, still: still.baseAddress, pairs: pairs,
                 channels: channels)
-              ropedrift_rotate(
+              ropedrift_rotate_exactly(
                 &rotation, vector, coarse, fine, round % 3 == 0 ? 1 : 0.3, round % 3 == 0 ? 0 : 1e-18, allows,
                 &high, &low)
             }

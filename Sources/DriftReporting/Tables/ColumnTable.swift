@@ -59,7 +59,8 @@ extension ColumnResults {
   /// A line a recipe, comparison and key over all heads, then `d_logit` and the five-key fraction where the keys give them.
   public var text: String {
     var table = AlignedTextTable(header: [
-      "recipe", "shifts", "key", "pairs", "mean |Δlogit|", "max |Δlogit|", "query", "rms", "mean Δlogit", "not finite",
+      "recipe", "shifts", "key", "pairs", "mean |Δlogit|", "max |Δlogit|", "query", "rms", "mean Δlogit",
+      "not finite",
       "mean |error|", "max |error|",
     ])
     var totals = AlignedTextTable(header: [

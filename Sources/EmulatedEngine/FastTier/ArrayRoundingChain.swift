@@ -23,22 +23,6 @@ struct ArrayRoundingChain: Sendable {
     }
   }
 
-  /// A row rounded, the first element at `counter`.
-  func rounded(_ values: [Double], _ counter: StageCounter) -> [Double] {
-    [Double](unsafeUninitializedCapacity: values.count) { results, initialized in
-      initialized = values.count
-      guard let first = roundings.first else {
-        _ = results.initialize(from: values)
-        return
-      }
-      let all = UnsafeMutableBufferPointer(rebasing: results[..<values.count])
-      values.withUnsafeBufferPointer { first.round($0, counter: counter.step(0, format: 0), into: all) }
-      for index in roundings.indices.dropFirst() {
-        apply(index, all, columns: nil, counter.step(0, format: index), flags: nil)
-      }
-    }
-  }
-
   /// The same, and how many elements overflowed or underflowed in any of the roundings, and became zero.
   func roundCounting(
     _ values: UnsafeMutableBufferPointer<Double>, columns: Int? = nil, _ counter: StageCounter

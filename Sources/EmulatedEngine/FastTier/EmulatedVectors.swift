@@ -28,7 +28,7 @@ public struct InputMatrix: Sendable {
     guard !chain.isExact else { return }
     let size = emulation.embedding.headSize
     if let rounding = ArrayRoundingChain(chain) {
-      let first = VectorPlace(side, token: 0, layer: layer, head: head)
+      let first = VectorPlace(side, token: firstToken, layer: layer, head: head)
       let counts = values.withUnsafeMutableBufferPointer {
         rounding.roundCounting($0, columns: size, first.counter(.queryInput, .keyInput, channel: 0))
       }

@@ -74,7 +74,7 @@ public final class RotaryTable: Sendable {
     for emulations: [Emulation], positions: TokenPositions, threads: Int
   ) throws -> [RotaryTable] {
     var shared: [TrigonometryKey: (cosine: [Double], sine: [Double])] = [:]
-    return try emulations.map { emulation in
+    return try emulations.enumerated().map { index, emulation in
       if let table = try exact(for: emulation, positions: positions, threads: threads) { return table }
       guard !emulation.recipe.trig.rounding.isExact else {
         return RotaryTable(
@@ -87,10 +87,14 @@ public final class RotaryTable: Sendable {
             }))
       }
       let key = TrigonometryKey(emulation)
-      let trigonometry = try shared[key] ?? numbers(emulation, positions, threads: threads)
-      shared[key] = trigonometry
+      var trigonometry =
+        try shared.removeValue(forKey: key) ?? numbers(emulation, positions, threads: threads)
+      // Kept only for recipes that will ask: numbers that nobody else holds are rounded where they stand.
+      if emulations[(index + 1)...].contains(where: { TrigonometryKey($0) == key }) {
+        shared[key] = trigonometry
+      }
       return RotaryTable(
-        positions: positions, storage: emulation.rounded(trigonometry, positions: positions))
+        positions: positions, storage: emulation.rounded(&trigonometry, positions: positions))
     }
   }
 
@@ -120,7 +124,7 @@ public final class RotaryTable: Sendable {
 extension Emulation {
   /// The table stage on stored trig values; the fast twin of the plain tier's `stored`.
   fileprivate func rounded(
-    _ trigonometry: (cosine: [Double], sine: [Double]), positions: TokenPositions
+    _ trigonometry: inout (cosine: [Double], sine: [Double]), positions: TokenPositions
   ) -> RotaryTable.Storage {
     let trig = ScalarArithmetic(recipe.trig.rounding)
     let table = recipe.table.isExact ? nil : ScalarArithmetic(recipe.table)
@@ -129,9 +133,9 @@ extension Emulation {
       return .numbers(cosine: trigonometry.cosine, sine: trigonometry.sine)
     }
     if factor == nil, recipe.table.rounding.isDeterministic, let rounding = ArrayRoundingChain(recipe.table) {
-      return .numbers(
-        cosine: rounding.rounded(trigonometry.cosine, StageCounter(.cosineTable)),
-        sine: rounding.rounded(trigonometry.sine, StageCounter(.sineTable)))
+      trigonometry.cosine.withUnsafeMutableBufferPointer { rounding.round($0, StageCounter(.cosineTable)) }
+      trigonometry.sine.withUnsafeMutableBufferPointer { rounding.round($0, StageCounter(.sineTable)) }
+      return .numbers(cosine: trigonometry.cosine, sine: trigonometry.sine)
     }
     let pairs = embedding.pairCount
     func round(_ values: [Double], _ stage: StageCounter.Stage) -> [Double] {

@@ -60,7 +60,7 @@ struct VectorRotation: Sendable {
           var rotation = ropedrift_rotation(
             first: first.baseAddress, second: second.baseAddress, still: still.baseAddress,
             pairs: first.count, channels: embedding.headSize)
-          ropedrift_rotate(
+          ropedrift_rotate_exactly(
             &rotation, vector, coarse, fine, scale.high, scale.low, path.allowsVectors, high, low)
         }
       }

@@ -20,7 +20,7 @@ typedef struct {
 // vector: (channels). coarse, fine: (4, pairs rounded up to eights): cos high, cos low, sin high, sin low, zero in the end.
 // high, low: (channels rounded up to eights), zero in the end.
 // Error: at most 2^-100 of the result's norm, and 2^-960 from underflow; where something overflows, a high is not finite.
-void ropedrift_rotate(const ropedrift_rotation *rotation, const double *vector, const double *coarse, const double *fine,
+void ropedrift_rotate_exactly(const ropedrift_rotation *rotation, const double *vector, const double *coarse, const double *fine,
                       double scale_high, double scale_low, int allows_vectors, double *high, double *low);
 
 typedef struct {
@@ -35,7 +35,7 @@ typedef struct {
 ropedrift_slice_norms ropedrift_slice(const double *high, const double *low, size_t channels, int bits, double *head,
                                       double *tail, double *whole, size_t stride, int allows_vectors);
 
-// The product of two vectors as of ropedrift_rotate, rounded to nearest even; NaN where the rounding is not decided by
+// The product of two vectors as of ropedrift_rotate_exactly, rounded to nearest even; NaN where the rounding is not decided by
 // |computed - exact| <= bound + (n * n + 12 * n + 64) * 2^-106 * norms, n = channels / 8 rounded up.
 // norms: bounds the product of the norms.
 double ropedrift_double_double_score(const double *first_high, const double *first_low, const double *second_high,
