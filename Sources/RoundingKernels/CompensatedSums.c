@@ -4,10 +4,10 @@
 
 #include "VectorTypes.h"
 
-ROPEDRIFT_INLINE void add4(ropedrift_sum_column column, size_t i, v4 term) {
-  pair4 sum = two_sum4(load4(column.sums + i), term);
-  store4(column.sums + i, sum.high);
-  store4(column.compensations + i, load4(column.compensations + i) + sum.low);
+ROPEDRIFT_INLINE void add_lanes(ropedrift_sum_column column, size_t i, lanes term) {
+  sum_of_two sum = two_sum(load(column.sums + i), term);
+  store(column.sums + i, sum.high);
+  store(column.compensations + i, load(column.compensations + i) + sum.low);
 }
 
 ROPEDRIFT_INLINE void add1(ropedrift_sum_column column, size_t i, double term) {
@@ -21,12 +21,12 @@ ROPEDRIFT_INLINE void add1(ropedrift_sum_column column, size_t i, double term) {
 ROPEDRIFT_INLINE void add_terms_of(ropedrift_sum_column column, ropedrift_term term, const double *x, const double *y,
                                    size_t count) {
   size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    v4 value = load4(x + i);
-    if (term == ROPEDRIFT_TERM_MAGNITUDE) value = magnitude4(value);
+  for (; i + LANE_COUNT <= count; i += LANE_COUNT) {
+    lanes value = load(x + i);
+    if (term == ROPEDRIFT_TERM_MAGNITUDE) value = magnitude_of(value);
     if (term == ROPEDRIFT_TERM_SQUARE) value = value * value;
-    if (term == ROPEDRIFT_TERM_PRODUCT) value = value * load4(y + i);
-    add4(column, i, value);
+    if (term == ROPEDRIFT_TERM_PRODUCT) value = value * load(y + i);
+    add_lanes(column, i, value);
   }
   for (; i < count; i++) {
     double value = x[i];
@@ -51,18 +51,18 @@ ROPEDRIFT_INLINE void add_terms(ropedrift_sum_column column, ropedrift_term term
 ROPEDRIFT_INLINE int add_differences_of(const double *x, size_t count, ropedrift_sum_column magnitudes,
                                         ropedrift_sum_column values, ropedrift_sum_column squares, double *maxima,
                                         int keeps_values, int keeps_squares, int raises_maxima) {
-  m4 exceeds = {0};
+  mask exceeds = {0};
   size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    v4 value = load4(x + i), magnitude = magnitude4(value), maximum = load4(maxima + i);
-    add4(magnitudes, i, magnitude);
-    if (keeps_values) add4(values, i, value);
-    if (keeps_squares) add4(squares, i, value * value);
-    m4 exceeds_here = (m4)(magnitude > maximum);
+  for (; i + LANE_COUNT <= count; i += LANE_COUNT) {
+    lanes value = load(x + i), magnitude = magnitude_of(value), maximum = load(maxima + i);
+    add_lanes(magnitudes, i, magnitude);
+    if (keeps_values) add_lanes(values, i, value);
+    if (keeps_squares) add_lanes(squares, i, value * value);
+    mask exceeds_here = (mask)(magnitude > maximum);
     exceeds |= exceeds_here;
-    if (raises_maxima) store4(maxima + i, select4(exceeds_here, magnitude, maximum));
+    if (raises_maxima) store(maxima + i, select(exceeds_here, magnitude, maximum));
   }
-  int result = any4(exceeds);
+  int result = any(exceeds);
   for (; i < count; i++) {
     double magnitude = __builtin_fabs(x[i]);
     add1(magnitudes, i, magnitude);

@@ -1,12 +1,13 @@
-// Four binary64 numbers abreast, written once for every processor: the compiler splits a vector where the target has narrower
-// registers. Every operation is one of IEEE 754's, so that all targets give the same bits.
+// Some binary64 numbers abreast, written once for every processor: the compiler splits a vector where the target has narrower
+// registers. Every operation is one of IEEE 754's, so that all targets give the same bits. ROPEDRIFT_LANES, 4 unless it is defined
+// before, is how many.
 
 #ifndef ROPEDRIFT_VECTOR_TYPES_H
 #define ROPEDRIFT_VECTOR_TYPES_H
 
 #include <stdint.h>
 
-#include "KernelPaths.h"
+#include "VectorTargets.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -19,60 +20,91 @@
 
 #define ROPEDRIFT_INLINE static inline __attribute__((always_inline))
 
-typedef double v4 __attribute__((vector_size(32)));
-typedef int64_t m4 __attribute__((vector_size(32)));
+#ifndef ROPEDRIFT_LANES
+#define ROPEDRIFT_LANES 4
+#endif
+enum { LANE_COUNT = ROPEDRIFT_LANES };
 
-ROPEDRIFT_INLINE v4 load4(const double *from) {
-  v4 x;
+typedef double lanes __attribute__((vector_size(8 * ROPEDRIFT_LANES)));
+typedef int64_t mask __attribute__((vector_size(8 * ROPEDRIFT_LANES)));
+
+ROPEDRIFT_INLINE lanes load(const double *from) {
+  lanes x;
   __builtin_memcpy(&x, from, sizeof x);
   return x;
 }
 
-ROPEDRIFT_INLINE void store4(double *to, v4 x) { __builtin_memcpy(to, &x, sizeof x); }
+ROPEDRIFT_INLINE void store(double *to, lanes x) { __builtin_memcpy(to, &x, sizeof x); }
 
-ROPEDRIFT_INLINE v4 all4(double x) { return (v4){x, x, x, x}; }
+ROPEDRIFT_INLINE lanes all(double x) { return (lanes){0} + x; }
 
-ROPEDRIFT_INLINE m4 all4_bits(uint64_t x) { return (m4){(int64_t)x, (int64_t)x, (int64_t)x, (int64_t)x}; }
+ROPEDRIFT_INLINE mask all_bits(uint64_t x) { return (mask){0} + (int64_t)x; }
+
+// 0, 1, 2, ...
+ROPEDRIFT_INLINE lanes lane_numbers(void) {
+#if ROPEDRIFT_LANES == 8
+  return (lanes){0, 1, 2, 3, 4, 5, 6, 7};
+#else
+  return (lanes){0, 1, 2, 3};
+#endif
+}
 
 // a where the mask is all ones, b where it is zero.
-ROPEDRIFT_INLINE v4 select4(m4 mask, v4 a, v4 b) { return (v4)((mask & (m4)a) | (~mask & (m4)b)); }
+ROPEDRIFT_INLINE lanes select(mask which, lanes a, lanes b) { return (lanes)((which & (mask)a) | (~which & (mask)b)); }
 
-ROPEDRIFT_INLINE v4 magnitude4(v4 x) { return (v4)((m4)x & all4_bits(0x7FFFFFFFFFFFFFFF)); }
+ROPEDRIFT_INLINE lanes magnitude_of(lanes x) { return (lanes)((mask)x & all_bits(0x7FFFFFFFFFFFFFFF)); }
 
-ROPEDRIFT_INLINE int any4(m4 mask) { return (mask[0] | mask[1] | mask[2] | mask[3]) != 0; }
+ROPEDRIFT_INLINE int any(mask bits) {
+  int64_t found = 0;
+  for (int lane = 0; lane < LANE_COUNT; lane++) found |= bits[lane];
+  return found != 0;
+}
 
 // A number and what its rounding left, unevaluated.
 typedef struct {
-  v4 high, low;
-} pair4;
+  lanes high, low;
+} sum_of_two;
 
 // a + b exactly [Knuth1997].
-ROPEDRIFT_INLINE pair4 two_sum4(v4 a, v4 b) {
-  v4 sum = a + b;
-  v4 part = sum - a;
-  return (pair4){sum, (a - (sum - part)) + (b - part)};
+ROPEDRIFT_INLINE sum_of_two two_sum(lanes a, lanes b) {
+  lanes sum = a + b;
+  lanes part = sum - a;
+  return (sum_of_two){sum, (a - (sum - part)) + (b - part)};
 }
 
 // The same for |a| >= |b| or a = 0.
-ROPEDRIFT_INLINE pair4 fast_two_sum4(v4 a, v4 b) {
-  v4 sum = a + b;
-  return (pair4){sum, b - (sum - a)};
+ROPEDRIFT_INLINE sum_of_two fast_two_sum(lanes a, lanes b) {
+  lanes sum = a + b;
+  return (sum_of_two){sum, b - (sum - a)};
 }
 
-// One body, one function a target: TARGETS defines them, DISPATCH calls the one for this processor.
+// One body, one function a target. TARGETS defines avx2_NAME and baseline_NAME, or where there are eight lanes ropedrift_wide_NAME
+// for a file of its own, and declares that one elsewhere; DISPATCH calls one of the first two, DISPATCH_WIDE one of all.
+#if ROPEDRIFT_LANES == 8
 #if defined(__x86_64__)
-#define DISPATCH(call) \
-  if (allows_vectors && ropedrift_kernels_have_vectors()) return avx2_##call; \
-  return baseline_##call;
 #define TARGETS(type, name, parameters, arguments) \
+  type ropedrift_wide_##name parameters; \
+  ROPEDRIFT_FOR_AVX512 type ropedrift_wide_##name parameters { return name arguments; }
+#else
+#define TARGETS(type, name, parameters, arguments)
+#endif
+#elif defined(__x86_64__)
+#define TARGETS(type, name, parameters, arguments) \
+  type ropedrift_wide_##name parameters; \
   __attribute__((target("avx2"))) static type avx2_##name parameters { return name arguments; } \
   static type baseline_##name parameters { return name arguments; }
+#define DISPATCH(call) \
+  return ropedrift_vector_level(allows_vectors) > 0 ? avx2_##call : baseline_##call;
+#define DISPATCH_WIDE(call) \
+  int level = ropedrift_vector_level(allows_vectors); \
+  return level == 2 ? ropedrift_wide_##call : level == 1 ? avx2_##call : baseline_##call;
 #else
+#define TARGETS(type, name, parameters, arguments) \
+  static type baseline_##name parameters { return name arguments; }
 #define DISPATCH(call) \
   (void)allows_vectors; \
   return baseline_##call;
-#define TARGETS(type, name, parameters, arguments) \
-  static type baseline_##name parameters { return name arguments; }
+#define DISPATCH_WIDE(call) DISPATCH(call)
 #endif
 
 #endif

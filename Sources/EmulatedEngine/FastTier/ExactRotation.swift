@@ -8,8 +8,8 @@ import RoundingKernels
 
 /// Exact angles θ = p·ω of one frequency, and f·cos θ and f·sin θ, as unevaluated sums of two binary64 numbers.
 ///
-/// With p = 1024·a + b, MPFR gives 1024aω, its cos and sin once for every a, and cos and sin of bω once for all; the rest is the
-/// addition theorem. MPFR's numbers are cut into pieces of 26 bits, so that the leading products are exact in binary64 without a
+/// With p = 1024·a + b, MPFR gives 1024aω, its cos and sin once for every a, and cos and sin of bω once for all, from few that it
+/// evaluates; the rest is the addition theorem. MPFR's numbers are cut into pieces of 26 bits, so that the leading products are exact in binary64 without a
 /// fused multiply-add. Error of the sums high + low:
 ///
 /// - θ: at most 2^−102·|θ|. ω is cut at 32, 64 and 96 bits, so that b times a piece is exact; the pieces of bω and of 1024aω
@@ -34,6 +34,8 @@ final class ExactRotation: Sendable {
   private let exactFactor: MPFRInterval?
   // (6, span): the pieces of cos bω, then of sin bω.
   private let steps: [Double]
+  // (span, 2): cos and sin of 1024·aω.
+  private let strides: MPFRArena
 
   /// Prepares a frequency and an attention factor.
   init(frequency: ExactReal, attentionFactor: ExactReal) {
@@ -49,14 +51,45 @@ final class ExactRotation: Sendable {
     pieces = (cut[0], cut[1], cut[2])
     number = unit.isPoint && cut[1] == 0 && cut[2] == 0 && mpfr_cmp_d(unit.lower, cut[0]) == 0 ? cut[0] : nil
 
+    let turns = Self.turns(by: unit, times: 1)
+    strides = Self.turns(by: unit, times: Self.span)
     var steps = [Double](repeating: 0, count: 6 * Self.span)
-    for step in 0..<Self.span {
-      let (cosine, sine) = Self.cosineAndSine(of: unit, times: step, factor: nil)
-      for (piece, value) in [cosine.0, cosine.1, cosine.2, sine.0, sine.1, sine.2].enumerated() {
-        steps[piece * Self.span + step] = value
+    withExtendedLifetime(turns) {
+      for step in 0..<Self.span {
+        let cosine = Self.cut(turns[2 * step], factor: nil)
+        let sine = Self.cut(turns[2 * step + 1], factor: nil)
+        for (piece, value) in [cosine.0, cosine.1, cosine.2, sine.0, sine.1, sine.2].enumerated() {
+          steps[piece * Self.span + step] = value
+        }
       }
     }
     self.steps = steps
+  }
+
+  /// The precision of cos and sin in MPFR.
+  private static let turnPrecision = 192
+
+  /// cos and sin of k·(multiple·ω) for k below ``span``, each from the one before by the addition theorem: k roundings of 2^−192.
+  private static func turns(by unit: MPFRInterval, times multiple: Int) -> MPFRArena {
+    let turns = MPFRArena(count: 2 * span, precision: turnPrecision)
+    mpfr_set_si(turns[0], 1, MPFR_RNDN)
+    mpfr_set_si(turns[1], 0, MPFR_RNDN)
+    let (cosine, sine) = (turns[2], turns[3])
+    writeTurn(by: unit, times: multiple, cosine: cosine, sine: sine)
+    for step in 2..<span {
+      let (c, s) = (turns[2 * step - 2], turns[2 * step - 1])
+      mpfr_fmms(turns[2 * step], c, cosine, s, sine, MPFR_RNDN)
+      mpfr_fmma(turns[2 * step + 1], s, cosine, c, sine, MPFR_RNDN)
+    }
+    return turns
+  }
+
+  private static func writeTurn(
+    by unit: MPFRInterval, times multiple: Int, cosine: MPFRPointer, sine: MPFRPointer
+  ) {
+    let angle = MPFRNumber(precision: unit.precision)
+    mpfr_mul_si(angle.pointer, unit.lower, multiple, MPFR_RNDN)
+    mpfr_sin_cos(sine, cosine, angle.pointer, MPFR_RNDN)
   }
 
   /// Whether an interval's width is at most 2^−320 of its lower end.
@@ -80,23 +113,12 @@ final class ExactRotation: Sendable {
     }
   }
 
-  private static func cosineAndSine(
-    of unit: MPFRInterval, times multiple: Int, factor: MPFRInterval?
-  ) -> (cosine: (Double, Double, Double), sine: (Double, Double, Double)) {
-    let angle = MPFRNumber(precision: unit.precision)
-    mpfr_mul_si(angle.pointer, unit.lower, multiple, MPFR_RNDN)
-    let cosine = MPFRNumber(precision: 128)
-    let sine = MPFRNumber(precision: 128)
-    mpfr_sin_cos(sine.pointer, cosine.pointer, angle.pointer, MPFR_RNDN)
-    if let factor {
-      mpfr_mul(cosine.pointer, UnsafePointer(cosine.pointer), factor.lower, MPFR_RNDN)
-      mpfr_mul(sine.pointer, UnsafePointer(sine.pointer), factor.lower, MPFR_RNDN)
-    }
-    return (cut(cosine.pointer), cut(sine.pointer))
-  }
-
-  /// A number as pieces of 26, 26 and 53 bits; the number becomes what is left.
-  private static func cut(_ x: MPFRPointer) -> (Double, Double, Double) {
+  /// A number, times a factor, as pieces of 26, 26 and 53 bits.
+  private static func cut(_ number: MPFRPointer, factor: MPFRInterval?) -> (Double, Double, Double) {
+    let rest = MPFRNumber(precision: 128)
+    let x = rest.pointer
+    mpfr_set(x, number, MPFR_RNDN)
+    if let factor { mpfr_mul(x, UnsafePointer(x), factor.lower, MPFR_RNDN) }
     func piece() -> Double {
       // Veltkamp's splitting: the nearest number of 26 bits.
       let nearest = mpfr_get_d(x, MPFR_RNDN)
@@ -122,13 +144,27 @@ final class ExactRotation: Sendable {
     let angle = MPFRNumber(precision: unit.precision)
     mpfr_mul_si(angle.pointer, unit.lower, position, MPFR_RNDN)
     let pieces = Self.pieces(of: angle.pointer, bits: [53, 53])
-    let (cosine, sine) = Self.cosineAndSine(of: unit, times: position, factor: scaled ? exactFactor : nil)
-    return Base(angle: (pieces[0], pieces[1]), cosine: cosine, sine: sine)
+    let factor = scaled ? exactFactor : nil
+    let stride = position / Self.span
+    let (near, far) = (stride % Self.span, stride / Self.span * Self.span)
+    var (cosine, sine): (MPFRPointer, MPFRPointer) = (strides[2 * near], strides[2 * near + 1])
+    let turn = MPFRArena(count: 4, precision: Self.turnPrecision)
+    if far > 0 {
+      Self.writeTurn(by: unit, times: far * Self.span, cosine: turn[0], sine: turn[1])
+      mpfr_fmms(turn[2], turn[0], cosine, turn[1], sine, MPFR_RNDN)
+      mpfr_fmma(turn[3], turn[1], cosine, turn[0], sine, MPFR_RNDN)
+      (cosine, sine) = (turn[2], turn[3])
+    }
+    return withExtendedLifetime(turn) {
+      Base(
+        angle: (pieces[0], pieces[1]), cosine: Self.cut(cosine, factor: factor),
+        sine: Self.cut(sine, factor: factor))
+    }
   }
 
   /// Writes θ of the positions base + offset, base + offset + 1, ….
   ///
-  /// - Parameter count: a multiple of 4.
+  /// - Parameter count: a multiple of 8.
   func writeAngles(
     _ base: Base, offset: Int, count: Int, to angles: ropedrift_lane_sums, path: KernelPath
   ) {
@@ -139,7 +175,7 @@ final class ExactRotation: Sendable {
 
   /// Writes cos and sin (times f, as the base has it) of the positions base + offset, base + offset + 1, ….
   ///
-  /// - Parameter count: a multiple of 4.
+  /// - Parameter count: a multiple of 8.
   func writeRotations(
     _ base: Base, offset: Int, count: Int, cosine: ropedrift_lane_sums, sine: ropedrift_lane_sums,
     path: KernelPath

@@ -1,5 +1,5 @@
 // Exact angles, stored angles and the errors of stored cos and sin over runs of positions. EmulatedEngine's FastTableErrors says what
-// the numbers mean and proves the bounds; all arrays are (count), count a multiple of 4, and may be unaligned.
+// the numbers mean and proves the bounds; all arrays are (count), count a multiple of 8, and may be unaligned.
 
 #ifndef ROPEDRIFT_TABLE_ERRORS_H
 #define ROPEDRIFT_TABLE_ERRORS_H
