@@ -195,6 +195,30 @@ ROPEDRIFT_BODY void nearest_values_body(block *b, const ropedrift_rounding *r, d
   }
 }
 
+// The same where every number is zero or in the format's normal range, so that nothing is to be counted; 0 where one is not.
+ROPEDRIFT_BODY int ordinary_values_body(block *b, const unsigned char *source, const ropedrift_rounding *r,
+                                        double largest, size_t count) {
+  uint64_t smallest_normal = (uint64_t)(r->minimum_exponent + 1023) << 52, largest_bits;
+  uint64_t offset = ((uint64_t)(53 - r->precision) << 52) + ((uint64_t)1 << 51), others = 0;
+  memcpy(&largest_bits, &largest, 8);
+  for (size_t i = 0; i < count; i++) {
+    uint64_t bits, value_bits;
+    memcpy(&bits, source + 8 * i, 8);
+    uint64_t magnitude = bits & MAGNITUDE;
+    // Of zero the addition makes zero, whatever the gap.
+    uint64_t magic_bits = (magnitude & INFINITE) + offset;
+    double x, magic;
+    memcpy(&x, &magnitude, 8);
+    memcpy(&magic, &magic_bits, 8);
+    double value = (x + magic) - magic;
+    memcpy(&value_bits, &value, 8);
+    value_bits |= bits & ~MAGNITUDE;
+    memcpy(&b->value[i], &value_bits, 8);
+    others |= (magnitude - smallest_normal > largest_bits - smallest_normal) & (magnitude != 0);
+  }
+  return others == 0;
+}
+
 typedef struct {
   const ropedrift_rounding *rounding;
   double largest;
@@ -208,6 +232,11 @@ ROPEDRIFT_BODY void round_block_body(const job *j, const unsigned char *source, 
                                      const ropedrift_random_place *place, unsigned char *result, uint8_t *flags,
                                      ropedrift_rounding_counts *counts) {
   block b;
+  if (j->adds_magic && j->source_kind == ROPEDRIFT_BINARY64 && j->result_kind == ROPEDRIFT_BINARY64 &&
+      ordinary_values_body(&b, source, j->rounding, j->largest, count)) {
+    memcpy(result, b.value, 8 * count);
+    return;
+  }
   load_body(&b, source, j->source_kind, count);
   if (j->adds_magic) {
     nearest_values_body(&b, j->rounding, j->largest, count);

@@ -19,7 +19,7 @@ public struct ColumnExperiment: Sendable {
   /// How many (query, key) pairs ``run(threads:progress:)`` works through.
   public let workload: Int
   /// Queries whose tables and vectors are alive at a time in one thread; a multiple of a tile. No byte depends on it.
-  var chunkSize = 128 * DriftExperiment.tileSize
+  var chunkSize = 8 * DriftExperiment.tileSize
 
   /// Checks and makes an experiment on some columns of another.
   ///

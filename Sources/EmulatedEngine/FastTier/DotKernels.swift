@@ -76,7 +76,8 @@ struct DotVectors: Sendable {
       repeating: ropedrift_dot_range(), count: side == .query ? count : panels)
     func pack(_ values: UnsafeMutableRawPointer?) {
       let pack = side == .query ? ropedrift_dot_pack_queries : ropedrift_dot_pack_keys
-      pack(&plan.plan, matrix, count, channels, values, &ranges)
+      pack(
+        &plan.plan, matrix, count, channels, KernelPath.ofProcess.allowsVectors, values, &ranges)
     }
     if plan.readsBinary64 {
       var wide = [Double](repeating: 0, count: room)

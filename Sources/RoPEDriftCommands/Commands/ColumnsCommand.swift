@@ -55,12 +55,14 @@ struct ColumnsCommand: ParsableCommand {
       let resolved = try problem.resolve(for: attention)
       guard !driftOnly || !resolved.usesStoredFrequencies else {
         throw CommandFailure(
-          .wrongUsage, "--stored-frequencies is about the reference, which --drift-only leaves out; leave one out")
+          .wrongUsage,
+          "--stored-frequencies is about the reference, which --drift-only leaves out; leave one out")
       }
       let heads = try selection.resolveHeads(of: layers[0], in: attention)
       let tokens = layers[0].tokens(of: .key)
       let experiment = try DriftExperiment(
-        input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize), scale: resolved.scale,
+        input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
+        scale: resolved.scale,
         softcap: resolved.softcap, recipes: chosen, layers: layers.map(\.index), heads: heads,
         comparisons: try ShiftOptions.pairs(shifts), lengths: [tokens],
         usesStoredFrequencies: resolved.usesStoredFrequencies)

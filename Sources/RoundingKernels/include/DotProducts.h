@@ -55,11 +55,11 @@ int ropedrift_dot_reads_binary64(const ropedrift_dot_plan *plan);
 
 // Queries for a plan, from (count, channels) binary64 numbers that binary32 holds (any for a plan that reads binary64).
 void ropedrift_dot_pack_queries(const ropedrift_dot_plan *plan, const double *queries, size_t count, size_t channels,
-                                void *values, ropedrift_dot_range *ranges);
+                                int allows_vectors, void *values, ropedrift_dot_range *ranges);
 
 // The panels of keys, likewise; room for (count + 31) / 32 of them.
 void ropedrift_dot_pack_keys(const ropedrift_dot_plan *plan, const double *keys, size_t count, size_t channels,
-                             void *values, ropedrift_dot_range *ranges);
+                             int allows_vectors, void *values, ropedrift_dot_range *ranges);
 
 // Bytes of scratch that a call for this many queries takes.
 size_t ropedrift_dot_scratch_size(const ropedrift_dot_plan *plan, size_t query_count, size_t channels);

@@ -165,8 +165,9 @@ private struct DotProducts {
     let scratch = Buffer(ropedrift_dot_scratch_size(&plan, tile, channels), repeating: UInt8(0))
     func run(_ finishedTile: (Int) throws -> Void) rethrows {
       ropedrift_dot_pack_queries(
-        &plan, queries, tokens, channels, packedQueries.base, queryRanges.base)
-      ropedrift_dot_pack_keys(&plan, keys, tokens, channels, packedKeys.base, keyRanges.base)
+        &plan, queries, tokens, channels, 1, packedQueries.base, queryRanges.base)
+      ropedrift_dot_pack_keys(
+        &plan, keys, tokens, channels, 1, packedKeys.base, keyRanges.base)
       var q = ropedrift_dot_vectors(
         values: packedQueries.base, ranges: queryRanges.base, count: tokens, channels: channels)
       var k = ropedrift_dot_vectors(
