@@ -23,9 +23,13 @@ INLINE HERE(checked_product) LANE(product)(VECTOR a, VECTOR b) {
   return product;
 }
 
-// a b + c d with the products that are rounded; clears `known` in lanes that are to be left.
-INLINE VECTOR LANE(product_sum)(wide_way way, const wide_rounding *to, int products, VECTOR a, VECTOR b, VECTOR c,
-                                VECTOR d, BITS *known) {
+// a b + c d with the products that are rounded; clears `known` in lanes that are to be left. Where the operands are narrow, products are
+// exact and binary64's sum of two rounded ones may be rounded again [Figueroa1995].
+INLINE VECTOR LANE(product_sum)(wide_way way, const wide_rounding *to, int products, int are_narrow, VECTOR a,
+                                VECTOR b, VECTOR c, VECTOR d, BITS *known) {
+  if (are_narrow && way != WIDE_PLAIN && products == ROPEDRIFT_ROUNDED_BOTH) {
+    return LANE(round)(way, to, LANE(round)(way, to, a * b) + LANE(round)(way, to, c * d));
+  }
   HERE(checked_product) first = LANE(product)(a, b), second = LANE(product)(c, d);
   BITS first_exact = first.is_known & __builtin_bit_cast(BITS, first.error == 0);
   BITS second_exact = second.is_known & __builtin_bit_cast(BITS, second.error == 0);
@@ -63,7 +67,7 @@ INLINE void LANE(scatter)(double *target, size_t step, size_t count, VECTOR numb
 }
 
 // One vector; whether all of it is done.
-INLINE int LANE(rotate)(wide_way way, const wide_rounding *to, const ropedrift_rotation_plan *plan,
+INLINE int LANE(rotate)(wide_way way, int are_narrow, const wide_rounding *to, const ropedrift_rotation_plan *plan,
                         const double *vector, const double *cosine, const double *sine, double *result) {
   BITS known = ~(BITS)0;
   for (size_t pair = 0; pair < plan->pairs; pair += LANES) {
@@ -71,8 +75,9 @@ INLINE int LANE(rotate)(wide_way way, const wide_rounding *to, const ropedrift_r
     VECTOR x = LANE(gather)(vector + a, plan->step, count), y = LANE(gather)(vector + b, plan->step, count);
     VECTOR c = LANE(gather)(cosine + pair, 1, count), s = LANE(gather)(sine + pair, 1, count);
     LANE(scatter)(result + a, plan->step, count,
-                  LANE(product_sum)(way, to, plan->products[0], x, c, y, -s, &known));
-    LANE(scatter)(result + b, plan->step, count, LANE(product_sum)(way, to, plan->products[1], x, s, y, c, &known));
+                  LANE(product_sum)(way, to, plan->products[0], are_narrow, x, c, y, -s, &known));
+    LANE(scatter)(result + b, plan->step, count,
+                  LANE(product_sum)(way, to, plan->products[1], are_narrow, x, s, y, c, &known));
   }
   uint64_t lanes[LANES], all = ~(uint64_t)0;
   __builtin_memcpy(lanes, &known, sizeof lanes);
@@ -90,11 +95,15 @@ INLINE void LANE(round_all)(wide_way way, const wide_rounding *to, size_t count,
 TARGET static int HERE(rotate)(const prepared_rotation *prepared, const double *vector, const double *cosine,
                                const double *sine, double *result) {
   const ropedrift_rotation_plan *plan = prepared->plan;
+  const wide_rounding *to = prepared->rounding;
   int done;
   switch (prepared->way) {
-    case WIDE_PLAIN: done = LANE(rotate)(WIDE_PLAIN, prepared->rounding, plan, vector, cosine, sine, result); break;
-    case WIDE_ONCE: done = LANE(rotate)(WIDE_ONCE, prepared->rounding, plan, vector, cosine, sine, result); break;
-    default: done = LANE(rotate)(WIDE_TWICE, prepared->rounding, plan, vector, cosine, sine, result);
+    case WIDE_PLAIN: done = LANE(rotate)(WIDE_PLAIN, 0, to, plan, vector, cosine, sine, result); break;
+    case WIDE_ONCE:
+      done = plan->operands_are_narrow ? LANE(rotate)(WIDE_ONCE, 1, to, plan, vector, cosine, sine, result)
+                                       : LANE(rotate)(WIDE_ONCE, 0, to, plan, vector, cosine, sine, result);
+      break;
+    default: done = LANE(rotate)(WIDE_TWICE, 0, to, plan, vector, cosine, sine, result);
   }
   switch (prepared->stored_way) {
     case WIDE_PLAIN: break;

@@ -27,6 +27,12 @@ struct RotationPlan: Sendable {
     let algorithm = recipe.rotation.algorithm
     plan.products.0 = Self.number(algorithm.rounded(inSecondComponent: false))
     plan.products.1 = Self.number(algorithm.rounded(inSecondComponent: true))
+    let table = recipe.table.stored ?? recipe.trig.rounding.stored
+    let operands = [recipe.input.stored, table].compactMap { $0 } + recipe.rotation.rounding.formats
+    plan.operands_are_narrow =
+      recipe.input.stored != nil && table != nil
+        && operands.allSatisfy { $0.precision <= 24 && $0.minimumExponent > -200 && $0.maximumExponent < 400 }
+      ? 1 : 0
     plan.format_count = Int32(formats.count)
     plan.formats.0 = formats[0]
     plan.formats.1 = formats[formats.count - 1]

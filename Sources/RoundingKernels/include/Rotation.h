@@ -14,6 +14,7 @@ enum { ROPEDRIFT_ROUNDED_BOTH, ROPEDRIFT_ROUNDED_FIRST, ROPEDRIFT_ROUNDED_SECOND
 typedef struct {
   size_t channels, pairs, step, offset;
   int products[2];     // which products are rounded, for either component
+  int operands_are_narrow;  // products are exact in binary64, and all formats have at most 24 bits
   int format_count;    // 1 or 2 roundings after each operation that is rounded, to nearest even
   ropedrift_narrow_format formats[2];
   int stored_count;    // 0 to 2 roundings of all channels at last
