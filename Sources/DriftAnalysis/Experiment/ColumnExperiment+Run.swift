@@ -16,7 +16,7 @@ extension ColumnExperiment {
     let scale = FloatingPointFormat.fp64.rounded(
       try experiment.scale.exact(headSize: experiment.shape.headSize).exactValue())
     let shared = try SharedStages(experiment.emulations)
-    let references = measuresError ? try ReferenceColumns(self) : nil
+    let references = measuresError ? try ReferenceColumns(self, threads: threads) : nil
     var counts = ReferenceHead.Counts()
     var recipes = [[ColumnComparison]](repeating: [], count: experiment.emulations.count)
     for (index, shifts) in experiment.comparisons.enumerated() {
@@ -145,12 +145,11 @@ private struct ColumnPass: Sendable {
       tiles: Array(repeating: tile, count: (queries.count + tileSize - 1) / tileSize), pairs: 0,
       counts: ReferenceHead.Counts())
     let tables = try self.tables(queries)
-    let references = try references?.chunk(queries)
     for (index, place) in places.enumerated() {
       let stored = try columns.experiment.input.read(
         .query, layer: place.layer, head: place.head, tokens: queries)
       let exact = try references?.logits(
-        queries: stored, layer: place.layer,
+        queries, stored: stored, layer: place.layer,
         keyHead: columns.experiment.shape.keyValueHead(ofHead: place.head), counts: &result.counts)
       try measure(stored, queries, place: index, tables, exact: exact, into: &result)
     }

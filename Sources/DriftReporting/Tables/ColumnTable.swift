@@ -8,12 +8,11 @@ public enum ColumnTable {
   public static let description = TableDescription(
     name: "columns", title: "Drift and error of single keys",
     summary:
-      "Logits of a key over all queries that see it: the difference between the runs, and the error at shift_1. A row a head, then "
-      + "one over all heads, whose layer and head are empty.",
+      "Logits of a key over all queries that see it: the difference between the runs, and the error at shift_1. A row a head.",
     schema: TableSchema(
       columns: ColumnDescription.comparison + [
-        ColumnDescription("layer", .integer, meaning: "Layer.", emptyWhere: "the row is over all heads"),
-        ColumnDescription("head", .integer, meaning: "Query head.", emptyWhere: "the row is over all heads"),
+        ColumnDescription("layer", .integer, meaning: "Layer.", minimum: 0),
+        ColumnDescription("head", .integer, meaning: "Query head.", minimum: 0),
         ColumnDescription("key", .integer, meaning: "Index of the key token in the file.", minimum: 0),
       ] + ColumnDescription.drift() + [
         ColumnDescription(
@@ -42,12 +41,14 @@ public enum ColumnTable {
             try write(start + [.integer(head.layer), .integer(head.head)] + cells(column))
           }
         }
-        for column in comparison.columns { try write(start + [.missing, .missing] + cells(column)) }
       }
     }
   }
 
-  private static func cells(_ column: ColumnFigures) -> [Cell] {
+  /// The columns of a key's figures over all heads: those of the table from `key` on.
+  static let keyColumns = description.schema.columns.drop { $0.name != "key" }.map(\.name)
+
+  static func cells(_ column: ColumnFigures) -> [Cell] {
     let place = column.drift.maximumPlace
     return [.integer(column.key)] + Cell.drift(column.drift) + [
       Cell(place?.layer), Cell(place?.head), Cell(place?.query),
@@ -90,7 +91,7 @@ extension ColumnResults {
     return keys.contains(0) ? table.text + "\n" + totals.text : table.text
   }
 
-  /// The rows and the figures over all heads.
+  /// A row a head and key, and the figures over all heads.
   public func json(command: [String], toolVersion: String) -> JSONValue {
     let names = ColumnTable.description.schema.columns.map(\.name)
     var rows: [JSONValue] = []
@@ -106,6 +107,12 @@ extension ColumnResults {
             "shift_2": .integer(comparison.shifts.second), "d_logit": JSONValue(Cell(comparison.dLogit)),
             "d_logit_unscaled": JSONValue(Cell(comparison.dLogitUnscaled)),
             "five_key_fraction_logit": JSONValue(Cell(comparison.fiveKeyFraction)),
+            "keys": .array(
+              comparison.columns.map { column in
+                .object(
+                  JSONObject(
+                    zip(ColumnTable.keyColumns, ColumnTable.cells(column)).map { ($0, JSONValue($1)) }))
+              }),
           ]))
       }
     }
