@@ -96,13 +96,13 @@ private final class ComparisonPass {
     }
   }
 
-  /// Tiles in flight: two a thread, but no more than fit a quarter of a gigabyte (about 600 bytes a token and recipe and 48 a
-  /// token and query of the tile), and at least two.
+  /// Tiles of a wave: eight a thread, because threads wait for each other at its end, but no more than fit a quarter of a gigabyte
+  /// (about 600 bytes a token and recipe and 48 a token and query of the tile), and at least two.
   private static func slotCount(_ experiment: DriftExperiment, threads: Int) -> Int {
     let bytes =
       experiment.shape.keyTokens
       * (600 * experiment.emulations.count + 48 * DriftExperiment.tileSize)
-    return max(2, min(2 * min(threads, 1024), (1 << 28) / max(bytes, 1)))
+    return max(2, min(threads > 1 ? 8 * min(threads, 1024) : 2, (1 << 28) / max(bytes, 1)))
   }
 
   func run(progress: @Sendable (Int) -> Void) throws {
