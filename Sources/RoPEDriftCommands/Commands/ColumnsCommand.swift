@@ -10,8 +10,8 @@ struct ColumnsCommand: ParsableCommand {
     abstract: "Measure the logits of a few keys over all queries, without the rest of the rows.",
     discussion: """
       The figures are those of the keys' rows in tokens.csv of 'report', in logits; probabilities need whole rows and are not \
-      given. Time and memory grow with the queries times the keys, so that the first token can be followed over a million \
-      positions. d_logit is Eq. 5 of Wang et al. 2024; with --keys 0,1,2,8,64 the five-key fraction is printed too.
+      given. Time grows with the queries times the keys, memory stays that of a few hundred queries, so that the first \
+      token can be followed over a million positions. d_logit is Eq. 5 of Wang et al. 2024; with --keys 0,1,2,8,64 the five-key fraction is printed too.
 
       Examples:
         ropedrift columns
