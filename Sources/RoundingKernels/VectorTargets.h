@@ -12,13 +12,13 @@
 #define ROPEDRIFT_FOR_AVX512 \
   __attribute__((target("avx2,fma,f16c,avx512f,avx512vl,avx512bw,avx512dq"), min_vector_width(512)))
 
-// 0: no instruction set beyond the baseline; 1: AVX2 and FMA; 2: AVX-512.
+// 0: no instruction set beyond the baseline; 1: AVX2 and FMA; 2: AVX-512. allows_vectors: 0 none, 1 the widest there are, 2 AVX2 at most.
 static inline int ropedrift_vector_level(int allows_vectors) {
   if (!allows_vectors || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
       !__builtin_cpu_supports("f16c")) {
     return 0;
   }
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+  return allows_vectors != 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
              ? 2
              : 1;

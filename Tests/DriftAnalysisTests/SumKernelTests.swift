@@ -33,7 +33,7 @@ import Testing
     ]
     for (kind, term) in kinds {
       let rows = Self.rows(count, &generator)
-      for allowsVectors in [0, 1] as [Int32] {
+      for allowsVectors in [0, 1, 2] as [Int32] {
         var sums = [Double](repeating: 0, count: count + 1)
         var compensations = sums
         var expected = [CompensatedSum](repeating: CompensatedSum(), count: count + 1)
@@ -60,7 +60,7 @@ import Testing
     let rows = Self.rows(count, &generator).map { Array($0.dropLast()) }
     for (keepsValues, keepsSquares, raises) in [(true, true, true), (true, true, false), (false, true, true)]
     {
-      for allowsVectors in [0, 1] as [Int32] {
+      for allowsVectors in [0, 1, 2] as [Int32] {
         var columns = [[Double]](repeating: [Double](repeating: 0, count: count), count: 6)
         var maxima = [Double](repeating: 1e5, count: count)
         var expected = [[CompensatedSum]](

@@ -14,17 +14,7 @@ public enum ColumnTable {
         ColumnDescription("layer", .integer, meaning: "Layer.", minimum: 0),
         ColumnDescription("head", .integer, meaning: "Query head.", minimum: 0),
         ColumnDescription("key", .integer, meaning: "Index of the key token in the file.", minimum: 0),
-      ] + ColumnDescription.drift() + [
-        ColumnDescription(
-          "max_layer", .integer, meaning: "Layer of the first greatest difference.",
-          emptyWhere: ColumnDescription.noFiniteDifference),
-        ColumnDescription(
-          "max_head", .integer, meaning: "Head of the first greatest difference.",
-          emptyWhere: ColumnDescription.noFiniteDifference),
-        ColumnDescription(
-          "max_query", .integer, meaning: "Query of the first greatest difference.",
-          emptyWhere: ColumnDescription.noFiniteDifference),
-      ] + ColumnDescription.error,
+      ] + ColumnDescription.drift() + ColumnDescription.maximumPlace + ColumnDescription.error,
       primaryKey: ["recipe", "shift_1", "shift_2", "layer", "head", "key"]))
 
   /// Calls `write` with every row, in order.
@@ -49,10 +39,8 @@ public enum ColumnTable {
   static let keyColumns = description.schema.columns.drop { $0.name != "key" }.map(\.name)
 
   static func cells(_ column: ColumnFigures) -> [Cell] {
-    let place = column.drift.maximumPlace
-    return [.integer(column.key)] + Cell.drift(column.drift) + [
-      Cell(place?.layer), Cell(place?.head), Cell(place?.query),
-    ] + (column.error.map(Cell.error) ?? [.missing, .missing, .missing])
+    [.integer(column.key)] + Cell.drift(column.drift) + Cell.maximumPlace(column.drift)
+      + (column.error.map(Cell.error) ?? [.missing, .missing, .missing])
   }
 }
 

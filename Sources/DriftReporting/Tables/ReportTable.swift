@@ -54,6 +54,13 @@ extension ColumnDescription {
     ]
   }
 
+  /// The columns of ``Cell/maximumPlace(_:)``.
+  static let maximumPlace: [ColumnDescription] = ["layer", "head", "query"].map {
+    ColumnDescription(
+      "max_\($0)", .integer, meaning: "\($0.capitalized) of the first greatest difference.",
+      emptyWhere: noFiniteDifference)
+  }
+
   /// The columns of ``Cell/error(_:)``.
   static let error: [ColumnDescription] = [
     ColumnDescription(
@@ -151,6 +158,11 @@ extension Cell {
       .integer(sums.count), .integer(sums.nonfiniteCount), Cell(sums.sumOfMagnitudes), Cell(sums.mean),
       Cell(sums.maximum), Cell(sums.rootMeanSquare), Cell(sums.signedMean),
     ]
+  }
+
+  static func maximumPlace(_ sums: DifferenceSums) -> [Cell] {
+    let place = sums.maximumPlace
+    return [Cell(place?.layer), Cell(place?.head), Cell(place?.query)]
   }
 
   static func error(_ sums: DifferenceSums) -> [Cell] {

@@ -14,16 +14,7 @@ extension ReportTable {
         columns: ColumnDescription.comparison + [
           ColumnDescription.space,
           ColumnDescription("key", .integer, meaning: "Index of the key token in the file.", minimum: 0),
-        ] + ColumnDescription.drift() + [
-          ColumnDescription(
-            "max_layer", .integer, meaning: "Layer of the first greatest difference.",
-            emptyWhere: ColumnDescription.noFiniteDifference),
-          ColumnDescription(
-            "max_head", .integer, meaning: "Head of the first greatest difference.",
-            emptyWhere: ColumnDescription.noFiniteDifference),
-          ColumnDescription(
-            "max_query", .integer, meaning: "Query of the first greatest difference.",
-            emptyWhere: ColumnDescription.noFiniteDifference),
+        ] + ColumnDescription.drift() + ColumnDescription.maximumPlace + [
           ColumnDescription(
             "share", .number, meaning: "The key's part of the sum over all keys of |difference|.",
             emptyWhere: "the sum is zero or nothing is finite"),
@@ -72,9 +63,8 @@ extension ReportTable {
     // Every head sees a key equally often, so n_j of one head is heads / count.
     let weighted = isLogit ? nil : sums.sumOfMagnitudes.map { $0 * Double(heads) / Double(sums.count) }
     let weightedShare = weighted.flatMap { part in dWeighted.flatMap { $0 > 0 ? part / $0 : nil } }
-    let place = sums.maximumPlace
-    return [.integer(drift.key)] + Cell.drift(sums) + [
-      Cell(place?.layer), Cell(place?.head), Cell(place?.query), Cell(concentration.share),
+    return [.integer(drift.key)] + Cell.drift(sums) + Cell.maximumPlace(sums) + [
+      Cell(concentration.share),
       Cell(concentration.uniformShare), Cell(concentration.ratioToOthers), Cell(concentration.relativeChange),
       Cell(weighted), Cell(weightedShare),
     ] + Cell.error(errors)
