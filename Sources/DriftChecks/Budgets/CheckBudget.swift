@@ -10,7 +10,7 @@ public struct CheckBudget: Sendable, Hashable {
   public struct Limit: Sendable, Hashable {
     /// What is limited.
     public let metric: CheckMetric
-    /// The most that it may be (of a cosine the least), exactly as written.
+    /// The most that it may be (of a cosine the least), as written.
     public let limit: NumberLiteral
     /// The layer that it is about; nil for all together.
     public let layer: Int?
@@ -53,11 +53,12 @@ public struct CheckBudget: Sendable, Hashable {
       self.distances = distances
     }
 
-    /// Whether a figure is within, compared exactly; one that is not defined is not.
+    /// Whether a figure is within the binary64 number nearest to the limit, so that a limit which is typed as a figure was printed
+    /// admits that figure; one that is not defined is not within.
     func admits(_ figure: Double?) -> Bool {
-      guard let figure, figure.isFinite, let value = ExactReal(figure).rational, let limit = Rational(limit)
-      else { return false }
-      return metric.isLowerBound ? !(value < limit) : !(limit < value)
+      guard let figure, figure.isFinite, let exact = Rational(limit) else { return false }
+      let limit = FloatingPointFormat.fp64.rounded(exact.exactValue)
+      return metric.isLowerBound ? figure >= limit : figure <= limit
     }
 
     /// `logit_error_max_abs ≤ 0.25 (layer 3, head 7)`.

@@ -5,7 +5,7 @@ import FloatingPointFormats
 /// The answer of one comparator.
 public struct ComparatorResult: Sendable {
   /// The rule.
-  public let comparator: Comparator
+  public let comparator: TensorComparator
   /// Whether every condition holds and nothing was unexpected.
   public let passes: Bool
   /// The figure that the limit was compared with; nil where no element defines it.
@@ -22,7 +22,7 @@ public struct ComparatorResult: Sendable {
   public let allowedAtWorst: Double?
   /// The least limits of this kind that the tensor would have passed, each alone, as the comparator's spellings; empty where none
   /// would: unexpected values, encodings that differ under bit-exact, no figure.
-  public let minimumTolerance: [Comparator]
+  public let minimumTolerance: [TensorComparator]
   /// Why it fails where the figure does not say it.
   public let remark: String?
 }
@@ -43,7 +43,7 @@ extension DifferenceTally {
       ? nil
       : "\(unexpectedCount) value\(unexpectedCount == 1 ? " is" : "s are") NaN or infinite where the reference is finite, or the other way round"
     func make(
-      _ holds: Bool, figure: Double?, minimum: [Comparator], allowed: Double? = nil, remark: String? = nil,
+      _ holds: Bool, figure: Double?, minimum: [TensorComparator], allowed: Double? = nil, remark: String? = nil,
       exceeding: Int? = nil, countsRows: Bool = false, firstRow: Int? = nil
     ) -> ComparatorResult {
       ComparatorResult(
@@ -70,7 +70,7 @@ extension DifferenceTally {
         remark: figure.isFinite ? nil : "the reference lies above the range of \(format.spelling)")
     case .tolerance(let absolute, let relative):
       let figure = max(0, worst?.figure ?? 0)
-      var minimum: [Comparator] = [.tolerance(absolute: figure, relative: relative)]
+      var minimum: [TensorComparator] = [.tolerance(absolute: figure, relative: relative)]
       if limit.relative.isFinite {
         minimum.append(.tolerance(absolute: absolute, relative: limit.relative))
       }

@@ -13,7 +13,7 @@ public struct DifferenceTally: Sendable {
   /// The tensor's format.
   public let format: FloatingPointFormat
   /// The comparators, in the order of the results.
-  public let comparators: [Comparator]
+  public let comparators: [TensorComparator]
 
   /// Elements added.
   public private(set) var count = 0
@@ -58,7 +58,7 @@ public struct DifferenceTally: Sendable {
   ///   - rows: rows of the tensor that this tally covers.
   ///   - roundsReference: whether encodings are held against the reference rounded to the format, or against its value as it is.
   public init(
-    format: FloatingPointFormat, comparators: [Comparator], rows: Range<Int>, roundsReference: Bool = true
+    format: FloatingPointFormat, comparators: [TensorComparator], rows: Range<Int>, roundsReference: Bool = true
   ) {
     self.format = format
     self.comparators = comparators

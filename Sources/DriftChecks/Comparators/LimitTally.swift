@@ -4,20 +4,20 @@ import FloatingPointFormats
 
 /// One comparator's part of a ``DifferenceTally``.
 struct LimitTally: Sendable {
-  let comparator: Comparator
+  let comparator: TensorComparator
   /// Elements beyond the limit, unexpected ones included; of the flash rule unexpected ones alone, because its limit is known last.
   private(set) var exceeding = 0
   /// The earliest element beyond the limit.
   private(set) var first: WorstElement?
   /// The element that needs the widest limit, with the figure that ``LimitTally/figure(_:)`` gives.
   private(set) var worst: WorstElement?
-  /// Of ``Comparator/tolerance(absolute:relative:)``, the relative tolerance that would do with this absolute one.
+  /// Of ``TensorComparator/tolerance(absolute:relative:)``, the relative tolerance that would do with this absolute one.
   private(set) var relative = 0.0
   /// Of the flash rule, for each row the greatest figure, and the first unexpected element's infinity; −1 for none.
   private(set) var rowMaxima: [Double] = []
   private let rows: Range<Int>
 
-  init(_ comparator: Comparator, rows: Range<Int>) {
+  init(_ comparator: TensorComparator, rows: Range<Int>) {
     self.comparator = comparator
     self.rows = rows
     if case .flashRule = comparator { rowMaxima = Array(repeating: -1, count: rows.count) }

@@ -90,7 +90,7 @@ extension TensorVerdict {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private static func figureText(_ comparator: Comparator, _ figure: Double) -> String {
+  private static func figureText(_ comparator: TensorComparator, _ figure: Double) -> String {
     switch comparator {
     case .bitExact, .mismatches: "\(Int(figure)) encodings differ"
     case .ulp: "max \(DecimalText.shortest(figure)) ulp"

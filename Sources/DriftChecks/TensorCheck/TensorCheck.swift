@@ -34,9 +34,9 @@ public struct TensorCheck: Sendable {
   /// The recipe.
   public let recipe: Recipe
   /// Rules for the error against the exact reference.
-  public let accuracy: [Comparator]
+  public let accuracy: [TensorComparator]
   /// Rules for agreement with the recipe.
-  public let parity: [Comparator]
+  public let parity: [TensorComparator]
   /// What decides.
   public let require: RequiredAgreement
 
@@ -50,14 +50,14 @@ public struct TensorCheck: Sendable {
   ///   - softcap: the cap of the logits; nil for none.
   ///   - reference: the exact problem; nil for that of the embedding.
   ///   - recipe: the recipe.
-  ///   - accuracy: rules for the error against the exact reference; none for ``Comparator/defaultFlashRule``.
-  ///   - parity: rules for agreement with the recipe, none of which is the flash rule; none for ``Comparator/bitExact``.
+  ///   - accuracy: rules for the error against the exact reference; none for ``TensorComparator/defaultFlashRule``.
+  ///   - parity: rules for agreement with the recipe, none of which is the flash rule; none for ``TensorComparator/bitExact``.
   ///   - require: what decides.
   /// - Throws: ``ProblemError``, ``UndecidedRounding``; ``ComparatorError`` for a flash rule among `parity`.
   public init(
     input: AttentionInput, kernel: KernelTensors, embedding: RotaryEmbedding,
     scale: AttentionScale = .inverseSquareRootOfHeadSize, softcap: NumberLiteral? = nil,
-    reference: ReferenceProblem? = nil, recipe: Recipe, accuracy: [Comparator] = [], parity: [Comparator] = [],
+    reference: ReferenceProblem? = nil, recipe: Recipe, accuracy: [TensorComparator] = [], parity: [TensorComparator] = [],
     require: RequiredAgreement = .accuracy
   ) throws {
     self.input = input

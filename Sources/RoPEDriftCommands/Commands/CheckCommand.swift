@@ -15,7 +15,7 @@ struct CheckCommand: ParsableCommand {
       (accuracy) and to the recipe (parity); accuracy decides unless --require says otherwise. Without --against, the recipe itself \
       is held to --budget FILE, or to the default budget of its format.
 
-      Rules, for --accuracy and --parity: \(Comparator.spellings.map { "\($0.spelling) (\($0.meaning))" }.joined(separator: "; ")).
+      Rules, for --accuracy and --parity: \(TensorComparator.spellings.map { "\($0.spelling) (\($0.meaning))" }.joined(separator: "; ")).
 
       The exit code is 3 where the verdict is FAIL and 4 where the file is missing or does not fit.
 
@@ -38,12 +38,12 @@ struct CheckCommand: ParsableCommand {
     help: ArgumentHelp(
       "A rule for the error against the exact reference (default: flash:factor=2,floor=1); repeatable.",
       valueName: "rule"),
-    transform: Comparator.init)
-  var accuracy: [Comparator] = []
+    transform: TensorComparator.init)
+  var accuracy: [TensorComparator] = []
   @Option(
     help: ArgumentHelp("A rule for agreement with the recipe (default: bit-exact); repeatable.", valueName: "rule"),
-    transform: Comparator.init)
-  var parity: [Comparator] = []
+    transform: TensorComparator.init)
+  var parity: [TensorComparator] = []
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -56,12 +56,64 @@ struct CheckCommand: ParsableCommand {
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var json: JSONOption
 
+  @Option(
+    help: ArgumentHelp(
+      "Limits as JSON, without --against (default: what the recipe's formats allow).", valueName: "file"))
+  var budget: String?
+
   func run() throws {
-    let console = Console.current
     let recipe = try chosenRecipe()
     let location = try reports.location()
-    guard let against else {
-      throw CommandFailure(.wrongUsage, "name the other implementation's tensors with --against")
+    if let against {
+      try checkTensors(of: against, recipe, location)
+    } else {
+      try checkBudget(recipe, location)
+    }
+  }
+
+  /// Without `--against`: the recipe and its budget.
+  private func checkBudget(_ recipe: Recipe, _ location: FileLocation?) throws {
+    let console = Console.current
+    for (flag, isGiven) in [
+      ("--require", require != nil), ("--accuracy", !accuracy.isEmpty), ("--parity", !parity.isEmpty),
+      ("--shift", shift != nil),
+    ] where isGiven {
+      throw CommandFailure(.wrongUsage, "\(flag) is about --against; name the other implementation's tensors")
+    }
+    let budget = try budget.map { try CheckBudget(path: $0) }
+    let attention = try input.open()
+    let layers = try selection.resolveLayers(of: attention)
+    let resolved = try problem.resolve(for: attention, layers: layers)
+    let set = StageAttribution.Problem(
+      input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize), scale: resolved.scale,
+      softcap: resolved.softcap, layers: layers.map(\.index),
+      heads: try selection.resolveHeads(of: layers[0], in: attention),
+      usesStoredFrequencies: resolved.usesStoredFrequencies)
+    let verdict: RecipeVerdict
+    do {
+      let check = try RecipeCheck(recipe, set, budget)
+      let meter = ProgressMeter("pairs", total: check.workload)
+      verdict = try check.run(threads: threads.count) { meter.advance(by: $0) }
+      meter.finish()
+    } catch let error as ExperimentError {
+      throw CommandFailure(.wrongUsage, error.description)
+    }
+    let replay = ReplayCommand(input: input.input, flags: try replayFlags())
+    if let location { try reports.write(verdict.junit(replay: replay), to: location) }
+    if json.json {
+      try console.print(json: verdict.json(replay: replay))
+    } else {
+      try console.print(verdict.text(replay: replay))
+    }
+    if !verdict.passes { throw CommandFailure(.budgetExceeded, "") }
+  }
+
+  /// With `--against`: tensors, the exact reference and the recipe.
+  private func checkTensors(of against: String, _ recipe: Recipe, _ location: FileLocation?) throws {
+    let console = Console.current
+    guard budget == nil else {
+      throw CommandFailure(
+        .wrongUsage, "--budget limits a recipe; tensors are held to --accuracy and --parity: leave out one of --budget and --against")
     }
     if against == "-", input.input == "-" {
       throw CommandFailure(.wrongUsage, "INPUT and --against cannot both be standard input; name a file for one")

@@ -66,6 +66,7 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
         self.init(.failed, error.description)
       }
     case let error as ComparisonInputError: self.init(.comparisonMissing, error.description)
+    case let error as BudgetError: self.init(.failed, error.description)
     case let error as ComparatorError: self.init(.wrongUsage, error.description)
     case let error as UndecidedRounding: self.init(.failed, error.description)
     default: self.init(.failed, String(describing: error))

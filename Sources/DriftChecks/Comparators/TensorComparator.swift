@@ -8,7 +8,7 @@ import FloatingPointFormats
 ///
 /// Values that are not finite: an element is *unexpected* where exactly one side is finite or both are not finite and differ. A
 /// tensor with unexpected elements passes no comparator, whatever its limit; NaN equals NaN, an infinity the same infinity.
-public enum Comparator: Sendable, Hashable {
+public enum TensorComparator: Sendable, Hashable {
   /// Every encoding equals that of the reference rounded once, to nearest even, to the tensor's format. −0 is not +0.
   case bitExact
   /// At most so many encodings differ.
@@ -26,7 +26,7 @@ public enum Comparator: Sendable, Hashable {
   case cosine(Double)
 
   /// flash-attention's factor 2 over a floor of one unit in the last place.
-  public static let defaultFlashRule = Comparator.flashRule(factor: 2, floor: 1)
+  public static let defaultFlashRule = TensorComparator.flashRule(factor: 2, floor: 1)
 
   /// The name that a user types.
   public var name: String {
@@ -61,8 +61,8 @@ public enum Comparator: Sendable, Hashable {
     ("nmse=X", "Σerror²/Σreference² ≤ X"), ("cosine=X", "cosine ≥ X"),
   ]
 
-  /// Reads a spelling. Limits are exact decimals, hexadecimals or fractions; a limit on a measured binary64 figure is rounded to
-  /// binary64 in the direction that changes no verdict.
+  /// Reads a spelling. Limits are decimals, hexadecimals or fractions and stand for the binary64 number nearest to them, as measured
+  /// figures are printed: a figure that is typed as it was printed passes.
   ///
   /// - Throws: ``ComparatorError``.
   public init(_ typed: String) throws {
@@ -103,9 +103,9 @@ public enum Comparator: Sendable, Hashable {
         try take(String(words[1]), as: String(words[0]))
       }
     }
-    func limit(_ key: String, _ rounding: Rounding = .down) throws -> Double {
+    func limit(_ key: String) throws -> Double {
       guard let literal = values[key] else { throw ComparatorError.malformed(typed) }
-      return FloatingPointFormat.fp64.rounded(Rational(literal)!.exactValue, rounding)
+      return FloatingPointFormat.fp64.rounded(Rational(literal)!.exactValue)
     }
     switch name {
     case "bit-exact": self = .bitExact
@@ -123,7 +123,7 @@ public enum Comparator: Sendable, Hashable {
         factor: values["factor"] == nil ? 2 : try limit("factor"),
         floor: values["floor"] == nil ? 1 : try limit("floor"))
     case "nmse": self = .normalizedMeanSquare(try limit(name))
-    default: self = .cosine(try limit(name, .up))
+    default: self = .cosine(try limit(name))
     }
   }
 }
@@ -141,7 +141,7 @@ public enum ComparatorError: Error, Equatable, Sendable, CustomStringConvertible
 
   /// One sentence with the mend.
   public var description: String {
-    let all = Comparator.spellings.map(\.spelling).joined(separator: ", ")
+    let all = TensorComparator.spellings.map(\.spelling).joined(separator: ", ")
     return switch self {
     case .unknown(let name, let suggestion):
       "there is no comparator '\(name)'\(didYouMean(suggestion)); there are \(all)"
