@@ -110,18 +110,12 @@ struct AnglesCommand: ParsableCommand {
 
   /// The command that makes the same tables: without the output path, `--force`, `--threads` and what only changes the text.
   private var canonicalCommand: [String] {
-    var words = ["ropedrift", "angles"]
-    if let name = embedding.input.input { words.append(name) }
-    func add(_ flag: String, _ value: String?) {
-      if let value { words += value.hasPrefix("-") ? ["\(flag)=\(value)"] : [flag, value] }
-    }
-    add("--base", embedding.options.base?.text)
-    add("--rotary-size", embedding.options.rotarySize.map(String.init))
-    add("--scaling", embedding.options.scaling)
-    add("--head-size", embedding.headSize.map(String.init))
-    for name in recipes.names { add("--recipe", name) }
-    add("--positions", positions?.description)
-    add("--ranges", ranges?.description)
-    return words
+    var command = CanonicalCommand("angles", input: embedding.input)
+    command.add(embedding.options)
+    command.add("--head-size", embedding.headSize.map(String.init))
+    command.add(recipes)
+    command.add("--positions", positions?.description)
+    command.add("--ranges", ranges?.description)
+    return command.words
   }
 }

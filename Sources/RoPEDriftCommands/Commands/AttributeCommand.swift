@@ -158,28 +158,15 @@ struct AttributeCommand: ParsableCommand {
 
   /// The command that makes the same bytes: without the output path, `--force`, `--threads` and `--json`.
   private var canonicalCommand: [String] {
-    var words = ["ropedrift", "attribute"]
-    if let name = input.input { words.append(name) }
-    func add(_ flag: String, _ value: String?) {
-      if let value {
-        words += [value.hasPrefix("-") ? "\(flag)=\(value)" : flag] + (value.hasPrefix("-") ? [] : [value])
-      }
-    }
-    for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }
-    for pair in shifts { add("--shifts", pair) }
-    add("--layers", selection.layers?.description)
-    add("--heads", selection.heads?.description)
-    add("--base", problem.frequencies.base?.text)
-    add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
-    add("--scaling", problem.frequencies.scaling)
-    add("--layout", problem.layout)
-    add("--scale", problem.scale?.text)
-    add("--softcap", problem.softcap?.text)
-    if problem.storedFrequencies { words.append("--stored-frequencies") }
-    if exact { words.append("--exact") }
-    if mends { words.append("--mends") }
-    for budget in budget { add("--budget", budget) }
-    add("--seed", seed.map(String.init))
-    return words
+    var command = CanonicalCommand("attribute", input: input)
+    command.add(recipes)
+    command.add(shifts: shifts)
+    command.add(selection)
+    command.add(problem)
+    command.add("--exact", if: exact)
+    command.add("--mends", if: mends)
+    for budget in budget { command.add("--budget", budget) }
+    command.add("--seed", seed.map(String.init))
+    return command.words
   }
 }

@@ -80,24 +80,13 @@ struct ColumnsCommand: ParsableCommand {
 
   /// The command that gives the same figures: without `--threads` and `--json`.
   private var canonicalCommand: [String] {
-    var words = ["ropedrift", "columns"]
-    if let name = input.input { words.append(name) }
-    func add(_ flag: String, _ value: String?) {
-      if let value { words += value.hasPrefix("-") ? ["\(flag)=\(value)"] : [flag, value] }
-    }
-    for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }
-    add("--keys", keys?.description)
-    for pair in shifts { add("--shifts", pair) }
-    add("--layers", selection.layers?.description)
-    add("--heads", selection.heads?.description)
-    add("--base", problem.frequencies.base?.text)
-    add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
-    add("--scaling", problem.frequencies.scaling)
-    add("--layout", problem.layout)
-    add("--scale", problem.scale?.text)
-    add("--softcap", problem.softcap?.text)
-    if problem.storedFrequencies { words.append("--stored-frequencies") }
-    if driftOnly { words.append("--drift-only") }
-    return words
+    var command = CanonicalCommand("columns", input: input)
+    command.add(recipes)
+    command.add("--keys", keys?.description)
+    command.add(shifts: shifts)
+    command.add(selection)
+    command.add(problem)
+    command.add("--drift-only", if: driftOnly)
+    return command.words
   }
 }

@@ -89,31 +89,12 @@ struct ReportCommand: ParsableCommand {
 
   /// The command that makes the same bytes: without the output path, `--force`, `--threads` and `--json`.
   private var canonicalCommand: [String] {
-    var words = ["ropedrift", "report"]
-    if let name = input.input { words.append(name) }
-    func add(_ flag: String, _ value: String?) {
-      if let value {
-        words += [value.hasPrefix("-") ? "\(flag)=\(value)" : flag] + (value.hasPrefix("-") ? [] : [value])
-      }
-    }
-    for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }
-    for pair in shifts.shifts { add("--shifts", pair) }
-    add("--sweep", shifts.sweep)
-    add("--against-shift", shifts.againstShift)
-    add("--lengths", shifts.lengths)
-    add("--layers", selection.layers?.description)
-    add("--heads", selection.heads?.description)
-    add("--model", problem.frequencies.model.model)
-    add("--layer-type", problem.frequencies.model.layerType)
-    add("--sequence-length", problem.frequencies.model.sequenceLength.map(String.init))
-    add("--base", problem.frequencies.base?.text)
-    add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
-    add("--scaling", problem.frequencies.scaling)
-    add("--layout", problem.layout)
-    add("--scale", problem.scale?.text)
-    add("--softcap", problem.softcap?.text)
-    if problem.storedFrequencies { words.append("--stored-frequencies") }
-    return words
+    var command = CanonicalCommand("report", input: input)
+    command.add(recipes)
+    command.add(shifts)
+    command.add(selection)
+    command.add(problem)
+    return command.words
   }
 
   /// The record of the run and the rows of summary.csv.
