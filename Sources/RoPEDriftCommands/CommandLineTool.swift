@@ -47,28 +47,44 @@ public enum CommandLineTool {
   ///   - console: where it writes.
   /// - Returns: how the process should end; the message has been written.
   public static func run(_ arguments: [String], console: Console = .standard) -> CommandExit {
-    Console.$current.withValue(console) {
+    let forbidsColor = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
+    var styled = console.styled(by: nil, forbidsColor: forbidsColor)
+    do {
+      let command: any ParsableCommand
       do {
-        var command: any ParsableCommand
-        do {
-          try checkName(of: arguments)
-          command = try RootCommand.parseAsRoot(arguments)
-        } catch {
-          try end(parsing: error, console)
-          return .done
-        }
-        do {
-          try command.run()
-        } catch  where RootCommand.exitCode(for: error) == .success {
-          // `ropedrift help` is a command that ends by throwing its text.
-          try end(parsing: error, console)
-        }
-        return .done
+        try checkName(of: arguments)
+        command = try RootCommand.parseAsRoot(arguments)
       } catch {
-        let failure = CommandFailure(error)
-        if !failure.message.isEmpty { console.error(failure.message) }
-        return failure.exit
+        try end(parsing: error, styled)
+        return .done
       }
+      styled = console.styled(by: (command as? any PrintingCommand)?.printing, forbidsColor: forbidsColor)
+      do {
+        try run(command, styled)
+      } catch  where RootCommand.exitCode(for: error) == .success {
+        // `ropedrift help` is a command that ends by throwing its text.
+        try end(parsing: error, styled)
+      }
+      return .done
+    } catch {
+      let failure = CommandFailure(error)
+      if !failure.message.isEmpty { styled.error(failure.message) }
+      return failure.exit
+    }
+  }
+
+  /// Runs a command on a console; under `--verbose` with what ran and what it cost.
+  private static func run(_ command: any ParsableCommand, _ console: Console) throws {
+    var command = command
+    console.detail(RootCommand.configuration.version)
+    let start = DispatchTime.now().uptimeNanoseconds
+    defer {
+      let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
+      let memory = PeakMemory.megabytes.map { ", at most \($0) MB of memory" } ?? ""
+      console.detail("took \(AlignedTextTable.text(seconds)) s\(memory)")
+    }
+    try Console.$current.withValue(console) {
+      try TerminalAppearance.$current.withValue(console.appearance) { try command.run() }
     }
   }
 

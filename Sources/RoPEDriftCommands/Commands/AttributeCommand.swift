@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Attributes drift and error to stages.
-struct AttributeCommand: ParsableCommand {
+struct AttributeCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "attribute",
     abstract: "Say which stage's rounding causes how much of drift and error, and what mending it costs.",
@@ -50,7 +50,7 @@ struct AttributeCommand: ParsableCommand {
   @Flag(help: "Replace an earlier folder at the output path.")
   var force = false
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var format: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
@@ -91,7 +91,7 @@ struct AttributeCommand: ParsableCommand {
   ) throws {
     let folder = try location.map { try StagedFolder(at: $0) }
     let (results, found, record) = try InterruptionGuard.protecting(cleanup: { folder?.discard() }) {
-      let meter = ProgressMeter("pairs", total: attribution.workload)
+      let meter = console.progress("pairs", total: attribution.workload)
       let results = try attribution.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       let found = try searches.map { try $0.run(threads: threads.count) { console.note($0) } }
@@ -105,7 +105,7 @@ struct AttributeCommand: ParsableCommand {
       }
       return (results, found, record)
     }
-    if format.json {
+    if printing.json {
       try console.print(
         json: .object([
           "run": AttributionReport.json(record, results, found),

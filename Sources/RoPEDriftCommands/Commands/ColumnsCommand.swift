@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Measures single keys.
-struct ColumnsCommand: ParsableCommand {
+struct ColumnsCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "columns",
     abstract: "Measure the logits of a few keys over all queries, without the rest of the rows.",
@@ -35,14 +35,14 @@ struct ColumnsCommand: ParsableCommand {
   @Flag(help: "Leave the exact reference out: no error, only drift.")
   var driftOnly = false
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var format: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
     let chosen = try recipes.resolve(default: RecipeRegistry.all)
     let attention = try input.open()
     let results = try measure(attention, chosen)
-    if format.json {
+    if printing.json {
       try console.print(json: results.json(command: canonicalCommand, toolVersion: RoPEDriftVersion.current))
     } else {
       try console.write(results.text)
@@ -69,7 +69,7 @@ struct ColumnsCommand: ParsableCommand {
       let wanted =
         try keys?.resolve(among: Array(0..<tokens), what: "key", owner: attention.spelling) ?? [0]
       let columns = try ColumnExperiment(experiment, keys: wanted, measuresError: !driftOnly)
-      let meter = ProgressMeter("pairs", total: columns.workload)
+      let meter = Console.current.progress("pairs", total: columns.workload)
       let results = try columns.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       return results

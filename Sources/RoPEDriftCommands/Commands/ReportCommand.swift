@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Measures drift and writes a report folder.
-struct ReportCommand: ParsableCommand {
+struct ReportCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
     abstract: "Measure how far each token's relative position drifts, and write the tables.",
@@ -32,7 +32,7 @@ struct ReportCommand: ParsableCommand {
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var format: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
@@ -50,7 +50,7 @@ struct ReportCommand: ParsableCommand {
 
     let folder = try StagedFolder(at: location)
     let results = try InterruptionGuard.protecting(cleanup: { folder.discard() }) {
-      let meter = ProgressMeter("pairs", total: experiment.workload)
+      let meter = console.progress("pairs", total: experiment.workload)
       let results = try experiment.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       let record = try RunRecord(
@@ -61,7 +61,7 @@ struct ReportCommand: ParsableCommand {
       }
       return (results, record)
     }
-    if format.json {
+    if printing.json {
       try console.print(json: try Self.json(results.0, results.1))
     } else {
       try console.write(results.0.summaryText)
