@@ -156,6 +156,20 @@ let package = Package(
       ]),
     .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting"]),
 
+    // Verdicts: a recipe held to a budget, and another implementation's tensors held to the exact reference and to a recipe.
+    .target(
+      name: "DriftChecks",
+      dependencies: [
+        "ArbitraryPrecision", "DriftAnalysis", "DriftReporting", "EmulatedEngine", "FloatingPointFormats",
+        "ReferenceEngine", "RotaryAttention", "StrictJSON", "TensorIO",
+      ]),
+    .testTarget(
+      name: "DriftChecksTests",
+      dependencies: [
+        "DriftChecks", "ArbitraryPrecision", "DriftAnalysis", "DriftReporting", "EmulatedEngine",
+        "FloatingPointFormats", "ReferenceEngine", "RotaryAttention", "TensorIO",
+      ]),
+
     // Published cases as data, run and judged.
     .target(
       name: "PublishedCases",
@@ -176,7 +190,7 @@ let package = Package(
       name: "RoPEDrift",
       dependencies: [
         "FloatingPointFormats", "ArbitraryPrecision", "RotaryAttention", "ReferenceEngine", "EmulatedEngine",
-        "TensorIO", "DriftAnalysis", "DriftReporting", "PublishedCases",
+        "TensorIO", "DriftAnalysis", "DriftReporting", "DriftChecks", "PublishedCases",
       ]),
 
     // The commands, which tests run in process, and the executable around them. The executable's target is

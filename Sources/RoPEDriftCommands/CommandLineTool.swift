@@ -22,7 +22,7 @@ struct RootCommand: ParsableCommand {
   /// The subcommands in the order in which help lists them. A command is added by its file and a line here.
   static let commands: [any ParsableCommand.Type] = [
     ReportCommand.self, ColumnsCommand.self, AttributeCommand.self, AnglesCommand.self, ScoreCommand.self,
-    EmulateCommand.self,
+    EmulateCommand.self, BaselineCommand.self,
     RoundCommand.self, FrequenciesCommand.self, CasesCommand.self, RecipesCommand.self, FormatsCommand.self,
     ModelsCommand.self, InspectCommand.self,
   ]
@@ -90,13 +90,20 @@ public enum CommandLineTool {
 
   /// A misspelt subcommand is answered with the nearest one; the parser would call it an unexpected argument.
   private static func checkName(of arguments: [String]) throws {
-    guard let name = arguments.first, !name.hasPrefix("-"), name != "help" else { return }
-    let known = RootCommand.commands.map { $0.configuration.commandName! }
-    guard !known.contains(name) else { return }
-    throw CommandFailure(
-      .wrongUsage,
-      "unknown command '\(name)'\(didYouMean(nearestName(to: name, among: known))); known are "
-        + known.joined(separator: ", ") + "; 'ropedrift --help' explains them")
+    var known: [any ParsableCommand.Type] = RootCommand.commands
+    var path = "ropedrift"
+    for name in arguments {
+      guard !known.isEmpty, !name.hasPrefix("-"), name != "help" else { return }
+      let names = known.map { $0.configuration.commandName! }
+      guard let command = known.first(where: { $0.configuration.commandName == name }) else {
+        throw CommandFailure(
+          .wrongUsage,
+          "unknown command '\(name)'\(didYouMean(nearestName(to: name, among: names))); known are "
+            + names.joined(separator: ", ") + "; '\(path) --help' explains them")
+      }
+      known = command.configuration.subcommands
+      path += " \(name)"
+    }
   }
 
   /// Ends what the parser ended: help and version, which were asked for and are data, or wrong usage.

@@ -36,17 +36,12 @@ struct ReportCommand: PrintingCommand {
 
   func run() throws {
     let console = Console.current
-    let chosen = try recipes.resolve(default: RecipeRegistry.all)
-    let comparisons = try shifts.comparisons()
-    let sweep = try shifts.sweepPairs()
-    let lengths = try shifts.prefixLengths()
     guard output != "-" else {
       throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
     }
     let location = try OutputLocation(checking: output, replacing: force)
-    let attention = try input.open()
-    let experiment = try experiment(
-      attention, recipes: chosen, comparisons: comparisons, sweep: sweep, lengths: lengths)
+    let experiment = try DriftExperiment(
+      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
 
     let folder = try StagedFolder(at: location)
     let results = try InterruptionGuard.protecting(cleanup: { folder.discard() }) {
@@ -54,7 +49,8 @@ struct ReportCommand: PrintingCommand {
       let results = try experiment.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       let record = try RunRecord(
-        command: canonicalCommand, toolVersion: RoPEDriftVersion.current, results: results)
+        command: CanonicalCommand(report: input, recipes, shifts, selection, problem).words,
+        toolVersion: RoPEDriftVersion.current, results: results)
       try DriftReport.write(record, into: folder)
       if let left = try folder.commit() {
         console.note("the report that was replaced could not be removed and is now at \(left)")
@@ -67,34 +63,6 @@ struct ReportCommand: PrintingCommand {
       try console.write(results.0.summaryText)
       try console.print("written to \(output)")
     }
-  }
-
-  private func experiment(
-    _ attention: AttentionInput, recipes: [Recipe], comparisons: [ShiftPair], sweep: [ShiftPair],
-    lengths: [Int]?
-  ) throws -> DriftExperiment {
-    let layers = try selection.resolveLayers(of: attention)
-    let heads = try selection.resolveHeads(of: layers[0], in: attention)
-    let resolved = try problem.resolve(for: attention, layers: layers)
-    do {
-      return try DriftExperiment(
-        input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
-        scale: resolved.scale, softcap: resolved.softcap,
-        recipes: recipes, layers: layers.map(\.index), heads: heads, comparisons: comparisons, sweep: sweep,
-        lengths: lengths, usesStoredFrequencies: resolved.usesStoredFrequencies)
-    } catch let error as ExperimentError {
-      throw CommandFailure(.wrongUsage, error.description)
-    }
-  }
-
-  /// The command that makes the same bytes: without the output path, `--force`, `--threads` and `--json`.
-  private var canonicalCommand: [String] {
-    var command = CanonicalCommand("report", input: input)
-    command.add(recipes)
-    command.add(shifts)
-    command.add(selection)
-    command.add(problem)
-    return command.words
   }
 
   /// The record of the run and the rows of summary.csv.

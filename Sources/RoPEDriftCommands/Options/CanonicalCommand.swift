@@ -12,6 +12,18 @@ struct CanonicalCommand {
     if let input = input.input { words.append(input) }
   }
 
+  /// The report of an input.
+  init(
+    report input: InputArgument, _ recipes: RecipeOptions, _ shifts: ShiftOptions,
+    _ selection: SelectionOptions, _ problem: ProblemOptions
+  ) {
+    self.init("report", input: input)
+    add(recipes)
+    add(shifts)
+    add(selection)
+    add(problem)
+  }
+
   /// Adds an option that has a value; a value that begins with a minus goes behind an equals sign.
   mutating func add(_ flag: String, _ value: String?) {
     guard let value else { return }
