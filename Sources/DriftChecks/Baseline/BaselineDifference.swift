@@ -39,6 +39,8 @@ public struct BaselineDifference: Sendable, Hashable {
   /// of two is missing, NaN or infinite, no allowance covers the difference.
   ///
   /// - Parameters:
+  ///   - baseline: what was.
+  ///   - later: what is.
   ///   - allowances: those of the baseline where nil; the last that covers a metric counts.
   /// - Throws: ``BaselineError/incompatible(_:)`` where they are of different things, ``BaselineError/unknownMetric(_:suggestion:)``.
   public init(from baseline: Baseline, to later: Baseline, allowances: [Allowance]? = nil) throws {
