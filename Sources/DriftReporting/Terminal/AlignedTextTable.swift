@@ -86,9 +86,9 @@ public struct AlignedTextTable: Sendable, Hashable {
     return lines
   }
 
-  /// A number with four significant digits, as `%.4g` has it.
-  public static func text(_ value: Double) -> String {
-    value.isFinite ? String(format: "%.4g", value) : DecimalText.shortest(value)
+  /// A number with so many significant digits, as `%.4g` has it.
+  public static func text(_ value: Double, digits: Int = 4) -> String {
+    value.isFinite ? String(format: "%.\(digits)g", value) : DecimalText.shortest(value)
   }
 
   private static func text(_ cell: Cell) -> String {
