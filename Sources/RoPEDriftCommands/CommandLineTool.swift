@@ -33,6 +33,8 @@ public enum CommandLineTool {
   /// Runs a command as the process: ends by a signal give exit code 130, and a closed pipe does not end the process.
   public static func main(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
+    // A file beyond the limit of its size is then a failed write, which leaves nothing half written behind.
+    signal(SIGXFSZ, SIG_IGN)
     // A standard stream that the parent closed would be the first file or pipe that is opened here.
     for descriptor in 0...2 where fcntl(Int32(descriptor), F_GETFD) == -1 { _ = open("/dev/null", O_RDWR) }
     let interruption = InterruptionGuard {}
