@@ -7,6 +7,9 @@ OUT ?= out/report
 INPUT ?=
 # Further options of `ropedrift report`, such as FLAGS='--shifts 0,1024'.
 FLAGS ?=
+# First shifts of a sweep against 16, for the picture of D over shifts: those of Fig. 1 of [Wang2024] for the sample, none for INPUT,
+# because each costs as much as a whole comparison. SWEEP= leaves it out.
+SWEEP ?= $(if $(INPUT),,0,2,4,6,8,10,12,14,15,17,18,20,22,50,100,200,500,1000,2000)
 # For make capture: the text (or IDS, a file of token ids), layers, number of tokens, and another GGUF file than the package's.
 TEXT ?=
 IDS ?=
@@ -29,7 +32,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-exhaustive report sample check-documents capture test-capture agreement lint format clean
-.PHONY: bench bench-growth bench-quick bench-build test-bench
+.PHONY: manual api-documentation check-completions bench bench-growth bench-quick bench-build test-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -46,9 +49,26 @@ test: setup ## Run the tests
 test-exhaustive: setup ## Run the tests with every encoding and the long sweeps, optimised
 	ROPEDRIFT_EXHAUSTIVE=1 $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build-exhaustive
 
-report: build ## Write the drift report of the shipped sample, or of INPUT=FILE, into OUT (out/report)
+report: build figures ## Write the drift report of the shipped sample, or of INPUT=FILE, with its page into OUT (out/report)
 	@mkdir -p -- "$$(dirname -- '$(OUT)')"
-	"$$($(SWIFT) build -c release --show-bin-path)/ropedrift" report $(if $(INPUT),'$(INPUT)' )-o '$(OUT)' --force $(FLAGS)
+	renderer=(); if [[ -e .venv-figures/base ]]; then renderer=(--figure-renderer .venv-figures/bin/python); fi; \
+	  "$$($(SWIFT) build -c release --show-bin-path)/ropedrift" report $(if $(INPUT),'$(INPUT)' )-o '$(OUT)' --force --html "$${renderer[@]}" \
+	  $(if $(SWEEP),--sweep '$(SWEEP)' --against-shift 16) $(FLAGS)
+
+# A report is whole without pictures, so that a machine without Python or a network still gets one.
+.PHONY: figures
+figures:
+	@$(MAKE) --no-print-directory .venv-figures/base || \
+	  echo "report: no pictures, because their environment could not be made (see above); the page will hold tables" >&2
+
+.venv-figures/base: Tools/requirements-figures.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null || \
+	  { echo "figures: $(PYTHON) is missing or older than 3.8; name another, as PYTHON=python3.12" >&2; exit 1; }
+	@rm -rf .venv-figures
+	@$(PYTHON) -m venv .venv-figures || \
+	  { echo "figures: $(PYTHON) has no venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	.venv-figures/bin/python -m pip install --quiet --disable-pip-version-check -r Tools/requirements-figures.txt
+	@touch $@
 
 capture: capture-input .venv-capture/model ## Capture a real model's q, k, v on TEXT=FILE [LAYERS=7,22 TOKENS=512 OUT=FILE MODEL=GGUF]
 	@mkdir -p -- "$$(dirname -- '$(CAPTURE_OUT)')"
@@ -129,11 +149,34 @@ test-bench: setup ## Test the benchmarks' own arithmetic
 	@Scripts/setup-bench.sh
 	$(SWIFT) test --package-path Benchmarks
 
+# Photographs of the page (Scripts/photograph-page.sh) are the only thing in Reports/sample that no report makes.
 sample: ## Record Reports/sample again, and what documents show of it: figure, columns, outputs
-	$(MAKE) report OUT=Reports/sample INPUT= FLAGS=
+	$(MAKE) report OUT=out/sample INPUT= FLAGS=
+	@[[ -e .venv-figures/base ]] || { echo "sample: its pictures are part of it; mend what keeps them away (see above)" >&2; exit 1; }
+	find Reports/sample -mindepth 1 ! -name '*.png' -delete
+	cp -R out/sample/. Reports/sample/
 	Scripts/plot-sample.py
 	Scripts/describe-columns.py
 	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-documents.py --update
+
+# The date stands in the page, so it is that of the version and not of today.
+MANUAL_DATE := 2026-11-23
+MANUAL := Documentation/ropedrift.1
+
+manual: setup ## Write the man page, Documentation/ropedrift.1, from the commands
+	$(SWIFT) package plugin generate-manual --date $(MANUAL_DATE)
+	cp .build/plugins/GenerateManual/outputs/RoPEDriftCommandLine/ropedrift.1 '$(MANUAL)'
+
+API_TARGETS := RoPEDrift FloatingPointFormats ArbitraryPrecision RotaryAttention ReferenceEngine EmulatedEngine TensorIO \
+  DriftAnalysis DriftReporting DriftChecks PublishedCases
+
+api-documentation: setup ## Write the library's documentation and tutorial into out/api.doccarchive
+	@mkdir -p out
+	$(SWIFT) package --allow-writing-to-directory out generate-documentation --enable-experimental-combined-documentation \
+	  $(foreach target,$(API_TARGETS),--target $(target)) --output-path out/api.doccarchive
+
+check-completions: build ## Ask bash's completion script for recipes, formats, models
+	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-completions.sh
 
 check-documents: build ## Run the commands that the documents show and compare what they print
 	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-documents.py
@@ -148,4 +191,4 @@ format: ## Lay out the code
 	$(SWIFT) format --in-place --recursive $(SWIFT_SOURCES)
 
 clean: ## Remove what was built
-	rm -rf .build .build-exhaustive Benchmarks/.build .venv-capture .venv-agreement
+	rm -rf .build .build-exhaustive Benchmarks/.build .venv-capture .venv-agreement .venv-figures

@@ -56,7 +56,9 @@ let package = Package(
     .executable(name: "ropedrift", targets: ["RoPEDriftCommandLine"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    // For `make api-documentation` alone; no target uses it.
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
     // Formats, roundings and encodings. No dependencies.

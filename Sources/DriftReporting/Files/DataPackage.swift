@@ -13,6 +13,11 @@ public struct DataPackage: Sendable, Hashable {
   public let summary: String
   /// The tables, each in its own CSV file.
   public let tables: [TableDescription]
+  /// Paths inside the folder of files that are no tables, such as a page and its pictures.
+  public var otherFiles: [String] = []
+
+  /// The member of `datapackage.json` that lists ``otherFiles``: not a part of the standard, which allows further members.
+  static let otherFilesKey = "ropedrift_files"
 
   /// Describes a folder.
   ///
@@ -30,13 +35,15 @@ public struct DataPackage: Sendable, Hashable {
 
   /// The whole description.
   public var json: JSONValue {
-    [
+    var package: JSONObject = [
       "profile": "tabular-data-package",
       "name": .string(name),
       "title": .string(title),
       "description": .string(summary),
       "resources": .array(tables.map(Self.resource)),
     ]
+    if !otherFiles.isEmpty { package[Self.otherFilesKey] = .array(otherFiles.map(JSONValue.string)) }
+    return .object(package)
   }
 
   /// Writes `datapackage.json` into `folder`.

@@ -20,7 +20,7 @@ public struct OutputLocation: Sendable, Hashable {
   /// with `replacing` a report and nothing else, or an empty folder.
   ///
   /// A folder is a report if it holds `run.json` and `datapackage.json` and, beside them, only the files that its
-  /// `datapackage.json` lists and those in ``ownFiles``.
+  /// `datapackage.json` lists, in it or in folders of it, and those in ``ownFiles``.
   ///
   /// - Throws: ``OutputError``.
   public init(checking typed: String, replacing: Bool) throws(OutputError) {
@@ -65,10 +65,24 @@ public struct OutputLocation: Sendable, Hashable {
     for needed in ["run.json", DataPackage.fileName] where !entries.contains(needed) {
       return "it holds no \(needed)"
     }
-    let known = Self.ownFiles.union(listedFiles())
+    return finding(in: entries, of: nil, known: Self.ownFiles.union(listedFiles()))
+  }
+
+  /// The same for the entries of the folder or of one inside it. A folder is known where a file in it is.
+  private func finding(in entries: [String], of inner: String?, known: Set<String>) -> String? {
     for entry in entries {
-      if !known.contains(entry) { return "it holds '\(entry)', which no report wrote" }
-      if FileKind(atLink: Self.join(path, entry)) != .file { return "'\(entry)' in it is not a plain file" }
+      let name = inner.map { Self.join($0, entry) } ?? entry
+      let place = Self.join(path, name)
+      if known.contains(name) {
+        if FileKind(atLink: place) != .file { return "'\(name)' in it is not a plain file" }
+        continue
+      }
+      guard inner == nil, known.contains(where: { $0.hasPrefix(entry + "/") }), FileKind(atLink: place) == .folder
+      else { return "it holds '\(name)', which no report wrote" }
+      guard let inside = try? FileManager.default.contentsOfDirectory(atPath: place).sorted() else {
+        return "the folder '\(name)' in it cannot be read"
+      }
+      if let finding = finding(in: inside.filter { $0 != ".DS_Store" }, of: name, known: known) { return finding }
     }
     return nil
   }
@@ -80,6 +94,7 @@ public struct OutputLocation: Sendable, Hashable {
       let resources = package["resources"] as? [[String: Any]]
     else { return [] }
     return resources.compactMap { $0["path"] as? String }
+      + (package[DataPackage.otherFilesKey] as? [String] ?? [])
   }
 
   static func join(_ folder: String, _ name: String) -> String {

@@ -101,9 +101,28 @@ public final class StagedFolder: Sendable {
     return FileKind(atLink: container) == nil ? nil : aside
   }
 
+  /// Makes a folder inside, for files whose paths begin with its name.
+  ///
+  /// - Throws: ``OutputError``.
+  func makeFolder(_ name: String) throws(OutputError) {
+    guard mkdir(path(of: name), 0o777) == 0 else {
+      throw .system(errno, path: location.typed, "making the folder '\(name)'")
+    }
+  }
+
+  /// Removes a file if it is there.
+  ///
+  /// - Throws: ``OutputError``.
+  func remove(_ file: String) throws(OutputError) {
+    guard unlink(path(of: file)) == 0 || errno == ENOENT else {
+      throw .system(errno, path: location.typed, "removing '\(file)'")
+    }
+  }
+
   /// Puts the content of every file, and the folder's list of them, on the device.
   private func synchronizeFiles() throws(OutputError) {
-    let entries = try? FileManager.default.contentsOfDirectory(atPath: stagingPath)
+    // Files of inner folders too: another program may have written them.
+    let entries = try? FileManager.default.subpathsOfDirectory(atPath: stagingPath)
     guard let entries else {
       throw .failed(
         path: location.typed, operation: "reading the folder '\(stagingPath)'", reason: "it is gone")

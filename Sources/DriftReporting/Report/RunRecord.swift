@@ -32,10 +32,13 @@ public struct RunRecord: Sendable {
   /// The name of the file inside the folder.
   public static let fileName = "run.json"
 
+  /// The command in one line, as a POSIX shell reads it.
+  public var commandLine: String { command.map(Self.quoted).joined(separator: " ") }
+
   /// The whole record.
   public var json: JSONValue {
     var record: JSONObject = [:]
-    record["command"] = .string(command.map(Self.quoted).joined(separator: " "))
+    record["command"] = .string(commandLine)
     record["versions"] = .object([
       "ropedrift": .string(toolVersion), "mpfr": .string(LibraryVersions.mpfr),
       "gmp": .string(LibraryVersions.gmp),

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Holds tensors, or a recipe, to limits.
-struct CheckCommand: ParsableCommand {
+struct CheckCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
     abstract: "Give a verdict: another implementation's tensors, or a recipe, held to limits.",
@@ -55,7 +55,7 @@ struct CheckCommand: ParsableCommand {
   @OptionGroup var problem: ProblemOptions
   @OptionGroup var reports: CheckReportOptions
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var json: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   @Option(
     help: ArgumentHelp(
@@ -94,7 +94,7 @@ struct CheckCommand: ParsableCommand {
     let verdict: RecipeVerdict
     do {
       let check = try RecipeCheck(recipe, set, budget)
-      let meter = ProgressMeter("pairs", total: check.workload)
+      let meter = console.progress("pairs", total: check.workload)
       verdict = try check.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
     } catch let error as ExperimentError {
@@ -102,7 +102,7 @@ struct CheckCommand: ParsableCommand {
     }
     let replay = ReplayCommand(input: input.input, flags: try replayFlags())
     if let location { try reports.write(verdict.junit(replay: replay), to: location) }
-    if json.json {
+    if printing.json {
       try console.print(json: verdict.json(replay: replay))
     } else {
       try console.print(verdict.text(replay: replay))
@@ -150,13 +150,13 @@ struct CheckCommand: ParsableCommand {
       softcap: resolved.softcap,
       reference: try resolved.reference(headSize: layers[0].headSize, storedFrequenciesOf: recipe),
       recipe: recipe, accuracy: accuracy, parity: parity, require: require ?? .accuracy)
-    let meter = ProgressMeter("elements", total: check.workload)
+    let meter = console.progress("elements", total: check.workload)
     var verdict = try check.run(threads: threads.count) { meter.advance(by: $0) }
     meter.finish()
     verdict.modelLength = try problem.modelLength()
     let replay = ReplayCommand(input: input.input, flags: try replayFlags())
     if let location { try reports.write(verdict.junit(replay: replay), to: location) }
-    if json.json {
+    if printing.json {
       try console.print(json: verdict.json(replay: replay))
     } else {
       try console.write(verdict.text(replay: replay))

@@ -1,0 +1,36 @@
+// Small panels side by side, one a recipe (or a rotary pair), with one scale for all, so that they can be compared.
+
+/// Sizes of a grid of small panels.
+struct FacetGrid: Sendable, Hashable {
+  /// Panels in a row.
+  let columns: Int
+  /// Width of a panel's drawing area in pixels.
+  let width: Int
+  /// Height of it.
+  let height: Int
+
+  /// The grid of so many panels: within about 460 pixels, which a telephone shows without much shrinking.
+  init(panels: Int) {
+    switch panels {
+    case ...1: (columns, width, height) = (1, 360, 230)
+    case 2...4: (columns, width, height) = (2, 170, 130)
+    default: (columns, width, height) = (3, 112, 96)
+    }
+  }
+
+  /// The parts of a specification that lay out `layers` in a panel for each value of the field `panel`, in the order of the rows.
+  func body(rows: [JSONObject], layers: [JSONValue], height: Int? = nil) -> [(String, JSONValue)] {
+    let header: JSONValue = ["title": .null, "labelLimit": .integer(width), "labelPadding": 3]
+    return [
+      ("data", VegaLite.inline(rows)),
+      ("facet", VegaLite.field("panel", "nominal", [("sort", .null), ("title", .null), ("header", header)])),
+      ("columns", .integer(columns)), ("spacing", ["row": 14, "column": 14]),
+      (
+        "spec",
+        [
+          "width": .integer(width), "height": .integer(height ?? self.height), "layer": .array(layers),
+        ]
+      ),
+    ]
+  }
+}

@@ -1,0 +1,233 @@
+// What the figures say in plain words. Every sentence is computed, holds its figure, and says which space, weight and sign it is about.
+
+import DriftAnalysis
+import FloatingPointFormats
+
+/// One finding: a heading and sentences.
+struct Finding: Sendable, Hashable {
+  /// What it is about.
+  let heading: String
+  /// Sentences.
+  let text: String
+}
+
+/// The findings of a run, about the first pair of shifts.
+enum Verdict {
+  /// Findings in the order of the page; those that a run has nothing to say about are left out.
+  static func findings(_ data: PageData) -> [Finding] {
+    guard !data.results.experiment.comparisons.isEmpty else { return [nonFinite(data)] }
+    return [
+      size(data, .probability), size(data, .logit), greatestKey(data, .logit), greatestKey(data, .probability),
+      firstToken(data), sign(data), length(data), error(data),
+    ].compactMap { $0 } + stages(data) + [angles(data)].compactMap { $0 } + [nonFinite(data)]
+  }
+
+  private static func totals(_ recipe: RecipeResults) -> DriftTotals { recipe.comparisons[0].totals }
+
+  // MARK: How much
+
+  private static func size(_ data: PageData, _ space: ValueSpace) -> Finding {
+    let symbol = FigureKind.D.name(space)
+    let meaning =
+      space == .logit
+      ? "first token only, absolute, summed over heads" : "weighted, absolute, summed over heads"
+    let heading = "Drift in \(space.plural)"
+    let known = data.recipes.compactMap { name, recipe in
+      FigureKind.D.value(totals(recipe), space).map { (name: name, value: $0) }
+    }
+    guard let worst = firstMaximum(known, by: \.value) else {
+      return Finding(heading: heading, text: "No recipe has a finite \(symbol) (\(meaning)).")
+    }
+    if known.count == 1 {
+      return Finding(
+        heading: heading,
+        text: worst.value == 0
+          ? "\(worst.name) has no drift: \(symbol) is 0 (\(meaning))."
+          : "\(worst.name): \(symbol) is \(PageText.number(worst.value)) (\(meaning)).")
+    }
+    var text: String
+    let best = firstMaximum(known, by: { -$0.value })!
+    if worst.value == 0 {
+      text = "No recipe has any: \(symbol) (\(meaning)) is 0 under all \(known.count)."
+    } else {
+      text =
+        "\(symbol) (\(meaning)) is greatest under \(worst.name), \(PageText.number(worst.value)), and least under \(best.name), "
+        + "\(PageText.number(best.value))."
+    }
+    if let base = known.first(where: { $0.name == "fp32" }), base.value > 0 {
+      let others = known.filter { $0.name != "fp32" }.sorted { $0.value > $1.value }
+      if !others.isEmpty {
+        text +=
+          " Against fp32 it is "
+          + PageText.list(others.map { "\(PageText.times($0.value / base.value)) as great under \($0.name)" }) + "."
+      }
+    }
+    return Finding(heading: heading, text: text)
+  }
+
+  // MARK: Which key
+
+  private static func share(_ key: KeyDrift, _ space: ValueSpace) -> Double? {
+    (space == .logit ? key.logitConcentration : key.probabilityConcentration).share
+  }
+
+  private static func greatestKey(_ data: PageData, _ space: ValueSpace) -> Finding? {
+    let worst = data.recipes.compactMap { name, recipe -> (name: String, key: KeyDrift, share: Double)? in
+      let known = recipe.comparisons[0].keys.compactMap { key in share(key, space).map { (key, $0) } }
+      return firstMaximum(known, by: \.1).map { (name, $0.0, $0.1) }
+    }
+    guard let first = worst.first else { return nil }
+    let heading = "Greatest share in \(space.plural)"
+    let qualifier = "of all |\(space == .logit ? "δs" : "δA")|, unweighted"
+    if worst.count == 1 {
+      return Finding(
+        heading: heading,
+        text: "Key \(first.key.key) has the greatest share \(qualifier): \(PageText.percent(first.share)) under \(first.name), "
+          + uniform(first.key, space) + ".")
+    }
+    // Keys by how many recipes they lead under.
+    var keys: [Int] = []
+    for entry in worst where !keys.contains(entry.key.key) { keys.append(entry.key.key) }
+    let parts = keys.map { key in
+      let under = worst.filter { $0.key.key == key }
+      let names = under.count == worst.count ? "all \(worst.count) recipes" : PageText.list(under.map(\.name))
+      let shares = under.map(\.share)
+      let (least, greatest) = (shares.min()!, shares.max()!)
+      return "key \(key) under \(names) ("
+        + (least == greatest
+          ? PageText.percent(least) : "\(PageText.percent(least)) to \(PageText.percent(greatest))") + ")"
+    }
+    return Finding(
+      heading: heading,
+      text: "The greatest share \(qualifier), is carried by \(PageText.list(parts)).")
+  }
+
+  private static func uniform(_ key: KeyDrift, _ space: ValueSpace) -> String {
+    let view = space == .logit ? key.logitConcentration : key.probabilityConcentration
+    guard let share = view.share, let uniform = view.uniformShare, uniform > 0 else {
+      return "with no uniform share"
+    }
+    return "\(PageText.times(share / uniform)) its uniform share of \(PageText.percent(uniform))"
+  }
+
+  // MARK: The first token
+
+  private static func firstToken(_ data: PageData) -> Finding? {
+    let views = ValueSpace.allCases.map { space in
+      data.recipes.compactMap { name, recipe -> (name: String, share: Double, uniform: Double)? in
+        guard let view = totals(recipe).concentration(in: space), let share = view.share,
+          let uniform = view.uniformShare
+        else { return nil }
+        return (name, share, uniform)
+      }
+    }
+    guard views.contains(where: { !$0.isEmpty }) else { return nil }
+    var sentences: [String] = []
+    for (space, view) in zip(ValueSpace.allCases, views) {
+      guard let any = view.first else {
+        sentences.append("In \(space.plural) there is no drift to share.")
+        continue
+      }
+      let above = view.filter { $0.share > $0.uniform }.count
+      let leading = data.recipes.filter { leads($0.results, space) }.count
+      let shares = view.map(\.share)
+      sentences.append(
+        "In \(space.plural) its unweighted share is \(interval(shares, PageText.percent)), "
+          + "\(interval(view.map { $0.share / $0.uniform }, PageText.times)) its uniform share of \(PageText.percent(any.uniform)): "
+          + "above it under \(above) of \(PageText.count(view.count, "recipe")), the greatest of all keys under \(leading).")
+    }
+    let weighted = data.recipes.compactMap { weightedShare($0.results) }
+    if !weighted.isEmpty {
+      sentences.append(
+        "Of the weighted D, in which every key counts alike, it has \(interval(weighted, PageText.percent)).")
+    }
+    let changes = data.recipes.compactMap { totals($0.results).concentration(in: .probability)?.relativeChange }
+    if !changes.isEmpty {
+      sentences.append(
+        "Relative to the attention that it draws it changes by \(interval(changes, PageText.percent)) (Σ|δA|/ΣA).")
+    }
+    let bounded = data.recipes.filter { $0.results.shareBound == .half }.count
+    sentences.append(
+      bounded == 0
+        ? "No bound on unweighted probability shares holds, because A is rounded."
+        : "Unweighted probability shares cannot exceed 1/2 under \(bounded) of \(PageText.count(data.recipes.count, "recipe")), where A is not rounded.")
+    return Finding(heading: "The first token", text: sentences.joined(separator: " "))
+  }
+
+  /// Whether key 0 has the greatest share, alone or with others.
+  private static func leads(_ recipe: RecipeResults, _ space: ValueSpace) -> Bool {
+    let keys = recipe.comparisons[0].keys
+    guard let first = keys.first, first.key == 0, let own = share(first, space) else { return false }
+    return keys.allSatisfy { (share($0, space) ?? 0) <= own }
+  }
+
+  /// The first key's part of D, as tokens.csv has it.
+  private static func weightedShare(_ recipe: RecipeResults) -> Double? {
+    let comparison = recipe.comparisons[0]
+    guard let first = comparison.keys.first, first.key == 0, let all = comparison.totals.dWeighted, all > 0,
+      let sum = first.probability.sumOfMagnitudes
+    else { return nil }
+    return sum * Double(comparison.heads.count) / Double(first.count) / all
+  }
+
+  /// `a`, or `a to b`.
+  private static func interval(_ values: [Double], _ spell: (Double) -> String) -> String {
+    let (least, greatest) = (spell(values.min()!), spell(values.max()!))
+    return least == greatest ? least : "\(least) to \(greatest)"
+  }
+
+  // MARK: Sign, length, error
+
+  private static func sign(_ data: PageData) -> Finding? {
+    let parts = data.recipes.compactMap { name, recipe -> (name: String, part: Double, mean: Double)? in
+      let sums = totals(recipe).logit
+      guard let mean = sums.mean, mean > 0, let signed = sums.signedMean else { return nil }
+      return (name, abs(signed) / mean, signed)
+    }
+    guard let worst = firstMaximum(parts, by: \.part) else { return nil }
+    return Finding(
+      heading: "Bias",
+      text: "The signed mean of δs is at most \(PageText.percent(worst.part)) of the mean |δs| under any recipe "
+        + "(\(worst.name), \(PageText.number(worst.mean))): "
+        + (worst.part < 0.1
+          ? "logits move up and down alike." : "there logits do not move up and down alike."))
+  }
+
+  private static func length(_ data: PageData) -> Finding? {
+    let lengths = data.results.experiment.lengths
+    guard lengths.count > 1 else { return nil }
+    let curves = data.recipes.compactMap { name, recipe -> (name: String, values: [Double])? in
+      let values = recipe.comparisons[0].lengths.compactMap(\.totals.dLogit)
+      return values.count == lengths.count && values[0] > 0 ? (name, values) : nil
+    }
+    guard !curves.isEmpty else { return nil }
+    let rising = curves.filter { curve in zip(curve.values, curve.values.dropFirst()).allSatisfy { $0 < $1 } }
+    let falling = curves.filter { curve in zip(curve.values, curve.values.dropFirst()).allSatisfy { $0 > $1 } }
+    let factors = curves.map { $0.values.last! / $0.values[0] }
+    return Finding(
+      heading: "Length",
+      text: "From \(lengths[0]) to \(lengths.last!) tokens D_logit (logits, first token, absolute) grows at every step under "
+        + "\(rising.count) and falls at every step under \(falling.count) of \(PageText.count(curves.count, "recipe")); at the end it is "
+        + "\(interval(factors, PageText.times)) what it was.")
+  }
+
+  private static func error(_ data: PageData) -> Finding? {
+    let known = data.recipes.compactMap { name, recipe -> (name: String, mean: Double, greatest: Double)? in
+      let sums = recipe.comparisons[0].error.logit.absolute
+      guard let mean = sums.mean, let greatest = sums.maximum else { return nil }
+      return (name, mean, greatest)
+    }
+    guard let worst = firstMaximum(known, by: \.mean) else { return nil }
+    let best = firstMaximum(known, by: { -$0.mean })!
+    func words(_ entry: (name: String, mean: Double, greatest: Double)) -> String {
+      "\(entry.name) with a mean |error| of \(PageText.number(entry.mean)) and \(PageText.number(entry.greatest)) at most"
+    }
+    let shift = data.results.experiment.comparisons[0].first
+    return Finding(
+      heading: "Error against the exact reference",
+      text: "In logits at shift \(shift), absolute: "
+        + (known.count == 1
+          ? words(worst) : "the farthest off is \(words(worst)), the nearest \(words(best))")
+        + ". Error is another question than drift: it holds the rounding of inputs and frequencies too.")
+  }
+}
