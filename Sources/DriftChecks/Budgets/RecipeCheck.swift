@@ -141,7 +141,9 @@ extension Recipe {
     best.dot = Dot(order: .exact, rounding: .exact)
     best.logit = Logit(
       storedScore: .exact, scaleFactor: .exact, rounding: RoundingChain(logitFormat.map { [$0] } ?? []))
+    best.softmax = nil
     best.probability = RoundingChain(probability.stored.map { [$0] } ?? [])
+    best.output = nil
     return best
   }
 

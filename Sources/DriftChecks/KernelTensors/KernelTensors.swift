@@ -110,6 +110,13 @@ public struct KernelTensors: Sendable {
             missing.append(name)
             continue
           }
+          guard kind != .output || layer.valueType != nil else {
+            throw ComparisonInputError(
+              file: file.path, tensor: name,
+              expected: "an input with values, \(AttentionTensor.value.name(layer: layer.index))",
+              found: "none",
+              mend: "save the values beside q and k, or leave the output out of the tensors' file")
+          }
           tensors.append(try Self.checked(tensor, kind, layer, embedding))
         }
       }

@@ -56,9 +56,13 @@ public struct CheckedTensor: Sendable {
       } else if !formats.contains(tensor.format) {
         remarks.append("the recipe stores \(names) and the tensor is \(own): parity compares values")
       }
+    } else if tensor.kind == .probabilities, !check.recipe.storesProbabilities {
+      remarks.append(
+        "the recipe's online softmax never stores normalized probabilities: what its arithmetic stands for was rounded to \(own) for the comparison"
+      )
     } else {
       remarks.append(
-        "the recipe leaves \(tensor.kind.rawValue) exact: its exact values were rounded once to \(own) for the comparison"
+        "the recipe leaves \(tensor.kind.rawValue) unrounded: its values were rounded to \(own) for the comparison"
       )
     }
     if tallies.recipe.unexpectedCount > 0 {
@@ -72,6 +76,11 @@ public struct CheckedTensor: Sendable {
       )
     }
     remarks += tooNarrow(tensor, tallies.accuracy)
+    if tallies.referenceBound > 0x1p-6 {
+      remarks.append(
+        "the reference of \(tensor.kind.rawValue) is known within \(tallies.referenceBound) units in the last place of \(own) somewhere: smaller errors mean nothing there"
+      )
+    }
     if tensor.kind == .logits, tensor.format == .fp64 {
       remarks.append(
         "the reference of logits is correctly rounded to binary64, so that errors of this tensor are known to half a unit in its last place"

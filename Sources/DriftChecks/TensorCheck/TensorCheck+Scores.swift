@@ -15,7 +15,7 @@ extension TensorCheck {
     _ sources: [RecipeSource], into tallies: inout [TensorTallies], threads: Int,
     progress: @Sendable (Int) -> Void
   ) throws {
-    let chosen = kernel.tensors.indices.filter { kernel.tensors[$0].kind == .logits }
+    let chosen = kernel.tensors.indices.filter { kernel.tensors[$0].kind.needsScores }
     guard !chosen.isEmpty else { return }
     let trigonometry = ReferenceTrigonometry(
       angles: reference.angles, attentionFactor: reference.attentionFactor, positions: kernel.positions,
@@ -33,20 +33,21 @@ extension TensorCheck {
         }
         table = known!.table
       }
-      let layer = kernel.tensors[index].layer
+      let tensor = kernel.tensors[index]
+      let layer = tensor.layer
       var group: ScoreKeys?
       for head in 0..<layer.queryHeads {
         let keyHead = layer.kvHead(ofQueryHead: head)
         if group?.head != keyHead {
           group = nil
-          group = try ScoreKeys(self, source, table, trigonometry, layer, head: keyHead)
+          group = try ScoreKeys(self, tensor, source, table, trigonometry, head: keyHead)
         }
-        let rows = try HeadScores(self, source, table, group!, layer, head: head)
+        let rows = try HeadScores(self, tensor, source, table, group!, head: head)
         let tiles = stride(from: 0, to: layer.queryTokens, by: Self.tileQueries).map {
           $0..<min(layer.queryTokens, $0 + Self.tileQueries)
         }
         let found = try concurrentMap(count: tiles.count, threads: threads) { number in
-          let tally = try compareLogits(tiles[number], rows, kernel.tensors[index], source)
+          let tally = try compareRows(tiles[number], rows, tensor, source)
           progress(tally.accuracy.count)
           return tally
         }
@@ -55,23 +56,27 @@ extension TensorCheck {
     }
   }
 
-  private func compareLogits(
+  private func compareRows(
     _ tile: Range<Int>, _ head: HeadScores, _ tensor: KernelTensor, _ source: RecipeSource
   ) throws -> TensorTallies {
     let layer = tensor.layer
-    let exact = try head.exactScores(tile)
+    let isOutput = tensor.kind == .output
+    let exact = try head.exactRows(tile)
+    var own = try head.recipeRows(tile)
+    if source.roundsOwn { own = own?.map { tensor.format.rounded($0) } }
     var tally = TensorTallies(self, tensor, source, rows: tile)
+    tally.referenceBound = exact.bound
+    let length = isOutput ? layer.headSize : layer.keyTokens
     for query in tile {
-      let visible = head.visible(query)
-      let start = (head.head * layer.queryTokens + query) * layer.keyTokens
-      let values = try tensor.tensor.elements(start + visible.lowerBound..<start + visible.upperBound)
-      let own = try head.recipeScores(query)
-      let first = (query - tile.lowerBound) * layer.keyTokens
-      let all = 0..<visible.count
-      Self.withRows([values, exact, own ?? []], [all, first..<first + visible.count, all]) { buffers in
+      let columns = isOutput ? 0..<layer.headSize : head.visible(query)
+      let start = (head.head * layer.queryTokens + query) * length
+      let values = try tensor.tensor.elements(start + columns.lowerBound..<start + columns.upperBound)
+      let first = (query - tile.lowerBound) * length
+      let place = first..<first + columns.count
+      Self.withRows([values, exact.values, own ?? []], [0..<columns.count, place, place]) { buffers in
         tally.add(
           buffers[0], high: buffers[1], low: nil, recipe: own == nil ? nil : buffers[2], row: query,
-          firstIndex: start + visible.lowerBound)
+          firstIndex: start + columns.lowerBound)
       }
     }
     return tally
@@ -92,34 +97,47 @@ extension TensorCheck {
   }
 }
 
-/// The keys of one key head, for the exact scores and for the recipe's.
+/// The keys of one key head, and its values where the output is asked for, for the exact rows and for the recipe's.
 private struct ScoreKeys: Sendable {
   let head: Int
   let reference: ReferenceHead
+  let referenceValues: ReferenceValues?
   let emulated: EmulatedKeys?
+  let emulatedValues: EmulatedValues?
 
   init(
-    _ check: TensorCheck, _ source: RecipeSource, _ table: RotaryTable?,
-    _ trigonometry: ReferenceTrigonometry,
-    _ layer: AttentionLayer, head: Int
+    _ check: TensorCheck, _ tensor: KernelTensor, _ source: RecipeSource, _ table: RotaryTable?,
+    _ trigonometry: ReferenceTrigonometry, head: Int
   ) throws {
     self.head = head
+    let layer = tensor.layer
     let keys = try check.input.read(.key, layer: layer.index, head: head)
+    let values =
+      tensor.kind == .output ? try check.input.read(.value, layer: layer.index, head: head) : nil
     reference = ReferenceHead(
-      problem: check.reference, trigonometry: trigonometry, keys: keys, keyRows: Array(0..<layer.keyTokens))
-    if let emulation = source.emulation, let table {
-      emulated = try EmulatedKeys(
-        InputMatrix(keys, emulation: emulation, side: .key, layer: layer.index, head: head),
-        emulation: emulation, table: table, layer: layer.index, head: head)
-    } else {
-      emulated = nil
+      problem: check.reference, trigonometry: trigonometry, keys: keys,
+      keyRows: Array(0..<layer.keyTokens))
+    referenceValues = values.map { ReferenceValues($0, channels: layer.headSize) }
+    guard let emulation = source.emulation, let table else {
+      (emulated, emulatedValues) = (nil, nil)
+      return
+    }
+    emulated = try EmulatedKeys(
+      InputMatrix(keys, emulation: emulation, side: .key, layer: layer.index, head: head),
+      emulation: emulation, table: table, layer: layer.index, head: head)
+    emulatedValues = values.map {
+      EmulatedValues(
+        InputMatrix($0, emulation: emulation, side: .value, layer: layer.index, head: head),
+        emulation: emulation, layer: layer.index, head: head)
     }
   }
 }
 
-/// The scores of one query head.
+/// Rows of one query head: its logits, its probabilities or its outputs.
 private struct HeadScores: Sendable {
   let head: Int
+  private let kind: CheckedStage
+  private let format: FloatingPointFormat
   private let keys: ScoreKeys
   private let emulated: EmulatedHead?
   private let queries: [Double]
@@ -127,13 +145,14 @@ private struct HeadScores: Sendable {
   private let shape: AttentionShape
 
   init(
-    _ check: TensorCheck, _ source: RecipeSource, _ table: RotaryTable?, _ keys: ScoreKeys,
-    _ layer: AttentionLayer,
-    head: Int
+    _ check: TensorCheck, _ tensor: KernelTensor, _ source: RecipeSource, _ table: RotaryTable?,
+    _ keys: ScoreKeys, head: Int
   ) throws {
     self.head = head
     self.keys = keys
-    self.layer = layer
+    kind = tensor.kind
+    format = tensor.format
+    layer = tensor.layer
     shape = try AttentionShape(
       heads: layer.queryHeads, keyValueHeads: layer.kvHeads, queryTokens: layer.queryTokens,
       keyTokens: layer.keyTokens, headSize: layer.headSize)
@@ -141,7 +160,8 @@ private struct HeadScores: Sendable {
     if let emulation = source.emulation, let table, let emulatedKeys = keys.emulated {
       emulated = try EmulatedHead(
         InputMatrix(queries, emulation: emulation, side: .query, layer: layer.index, head: head),
-        keys: emulatedKeys, emulation: emulation, table: table, firstRow: layer.keyTokens - layer.queryTokens,
+        keys: emulatedKeys, emulation: emulation, table: table,
+        firstRow: layer.keyTokens - layer.queryTokens,
         layer: layer.index, head: head)
     } else {
       emulated = nil
@@ -151,30 +171,73 @@ private struct HeadScores: Sendable {
   /// The keys that a query sees.
   func visible(_ query: Int) -> Range<Int> { AttentionMask.causal.visibleKeys(ofQuery: query, in: shape) }
 
-  /// (tile, keys): exact scores, correctly rounded to binary64; places of keys that a query does not see hold nothing.
-  func exactScores(_ tile: Range<Int>) throws -> [Double] {
+  /// (tile, keys), or (tile, d) of outputs: the exact values rounded to binary64 (logits correctly, others within a bound), and the
+  /// greatest bound on the error of one, in units in the last place of the tensor's format at it. Every query sees the keys from 0
+  /// on; places of keys that it does not see hold nothing.
+  func exactRows(_ tile: Range<Int>) throws -> (values: [Double], bound: Double) {
     let size = layer.headSize
+    let ranges = tile.map(visible)
+    let rows = tile.map { shape.token(ofQuery: $0) }
+    let stored = Array(queries[tile.lowerBound * size..<tile.upperBound * size])
     var scores = [Double](repeating: 0, count: tile.count * layer.keyTokens)
-    try scores.withUnsafeMutableBufferPointer { scores in
-      try queries.withUnsafeBufferPointer { queries in
-        _ = try keys.reference.scores(
-          queries: UnsafeBufferPointer(
-            rebasing: queries[tile.lowerBound * size..<tile.upperBound * size]),
-          queryRows: tile.map { shape.token(ofQuery: $0) }, keys: tile.map(visible), into: scores,
-          stride: layer.keyTokens)
+    return try stored.withUnsafeBufferPointer { stored in
+      if kind == .logits {
+        try scores.withUnsafeMutableBufferPointer {
+          _ = try keys.reference.scores(
+            queries: stored, queryRows: rows, keys: ranges, into: $0, stride: layer.keyTokens)
+        }
+        return (scores, 0)
       }
+      var outputs = [Double](repeating: 0, count: kind == .output ? tile.count * size : 0)
+      var bounds = outputs
+      let block = try scores.withUnsafeMutableBufferPointer { scores in
+        try outputs.withUnsafeMutableBufferPointer { outputs in
+          try bounds.withUnsafeMutableBufferPointer { bounds in
+            try keys.reference.attention(
+              queries: stored, queryRows: rows, keys: ranges, values: keys.referenceValues,
+              probabilities: scores, stride: layer.keyTokens,
+              outputs: kind == .output ? outputs : nil, outputBounds: kind == .output ? bounds : nil)
+          }
+        }
+      }
+      var greatest = 0.0
+      if kind == .output {
+        for (output, bound) in zip(outputs, bounds) where bound > 0 {
+          if let unit = format.unitInLastPlace(at: output) { greatest = max(greatest, bound / unit) }
+        }
+        return (outputs, greatest)
+      }
+      for bound in block.probabilityBounds where bound > 0 {
+        // A value below 2^(e + 1) whose ulp is 2^(e − p + 1).
+        greatest = max(greatest, bound * Double(sign: .plus, exponent: format.precision, significand: 1))
+      }
+      return (scores, greatest)
     }
-    return scores
   }
 
-  /// The recipe's logits of one query against the keys that it sees; nil where the recipe has none.
-  func recipeScores(_ query: Int) throws -> [Double]? {
+  /// The recipe's rows in the same places; nil where the recipe has none.
+  func recipeRows(_ tile: Range<Int>) throws -> [Double]? {
     guard let emulated else { return nil }
-    let visible = visible(query)
-    var row = [Double](repeating: 0, count: visible.count)
-    try row.withUnsafeMutableBufferPointer {
-      try emulated.logits(query: query, keys: visible, into: $0)
+    var scores = [Double](repeating: 0, count: tile.count * layer.keyTokens)
+    guard kind != .logits else {
+      try scores.withUnsafeMutableBufferPointer { scores in
+        for query in tile {
+          let start = (query - tile.lowerBound) * layer.keyTokens
+          try emulated.logits(
+            query: query, keys: visible(query),
+            into: UnsafeMutableBufferPointer(rebasing: scores[start..<start + visible(query).count]))
+        }
+      }
+      return scores
     }
-    return row
+    var outputs = [Double](repeating: 0, count: kind == .output ? tile.count * layer.headSize : 0)
+    try scores.withUnsafeMutableBufferPointer { scores in
+      try outputs.withUnsafeMutableBufferPointer { outputs in
+        try emulated.attention(
+          queries: tile, keys: tile.map(visible), values: keys.emulatedValues, probabilities: scores,
+          stride: layer.keyTokens, outputs: kind == .output ? outputs : nil)
+      }
+    }
+    return kind == .output ? outputs : scores
   }
 }

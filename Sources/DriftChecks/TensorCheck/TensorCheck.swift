@@ -107,39 +107,46 @@ public struct TensorCheck: Sendable {
 struct RecipeSource: Sendable {
   /// The recipe on the problem; nil where it leaves the tensor exact in a way that one rounding does not mend.
   let emulation: Emulation?
-  /// The formats of the recipe's own tensor; nil where it leaves it exact.
+  /// The formats of the recipe's own tensor; nil where it stores none of this meaning.
   let formats: [FloatingPointFormat]?
+  /// Whether its values are rounded to the tensor's format after they were computed.
+  let roundsOwn: Bool
 
   init(_ check: TensorCheck, _ tensor: KernelTensor) throws {
-    guard let stored = tensor.kind.storedTensor else {
-      (emulation, formats) = (nil, nil)
-      return
+    let recipe = check.recipe
+    let prepared: Recipe?
+    switch tensor.kind {
+    case .probabilities:
+      // An online softmax never stores them.
+      formats = recipe.storesProbabilities ? recipe.probability.stored.map { [$0] } : nil
+      prepared = recipe
+      roundsOwn = formats == nil
+    case .output:
+      formats = recipe.output?.rounding.stored.map { [$0] }
+      prepared = recipe
+      roundsOwn = formats == nil
+    case .cosine, .sine, .rotatedQuery, .rotatedKey, .logits:
+      // Their names are those of the recipe's stored tensors.
+      let stored = StoredTensor(rawValue: tensor.kind.rawValue)!
+      let type = tensor.kind == .rotatedKey ? tensor.layer.keyType : tensor.layer.queryType
+      let isCapped = check.softcap != nil
+      formats = recipe.formats(
+        of: stored, embedding: check.embedding, input: type.format!, isCapped: isCapped)
+      prepared =
+        formats != nil ? recipe : recipe.rounding(stored, to: tensor.format, isCapped: isCapped)
+      roundsOwn = false
     }
-    let layer = tensor.layer
-    let isCapped = check.softcap != nil
-    let type = tensor.kind == .rotatedKey ? layer.keyType : layer.queryType
-    let formats = check.recipe.formats(
-      of: stored, embedding: check.embedding, input: type.format!, isCapped: isCapped)
-    self.formats = formats
-    let recipe =
-      formats != nil ? check.recipe : check.recipe.rounding(stored, to: tensor.format, isCapped: isCapped)
-    emulation = try recipe.map {
-      try Emulation(recipe: $0, embedding: check.embedding, scale: check.scale, softcap: check.softcap)
+    emulation = try prepared.map {
+      try Emulation(
+        recipe: $0, embedding: check.embedding, scale: check.scale, softcap: check.softcap)
     }
   }
 }
 
-extension CheckedStage {
-  /// The recipe's tensor of the same meaning; nil where recipes have none.
-  var storedTensor: StoredTensor? {
-    switch self {
-    case .cosine: .cosine
-    case .sine: .sine
-    case .rotatedQuery: .rotatedQuery
-    case .rotatedKey: .rotatedKey
-    case .logits: .logits
-    case .probabilities, .output: nil
-    }
+extension Recipe {
+  /// Whether normalized probabilities are ever formed.
+  var storesProbabilities: Bool {
+    if case .online? = softmax?.algorithm { false } else { true }
   }
 }
 
@@ -148,6 +155,8 @@ struct TensorTallies: Sendable {
   var accuracy: DifferenceTally
   var recipe: DifferenceTally
   var parity: DifferenceTally
+  /// What the reference's own error is at most, in units in the last place of the tensor's format.
+  var referenceBound = 0.0
 
   /// - Parameter rows: the rows of the tensor that are covered; nil for all.
   init(_ check: TensorCheck, _ tensor: KernelTensor, _ source: RecipeSource, rows: Range<Int>?) {
@@ -163,6 +172,7 @@ struct TensorTallies: Sendable {
     accuracy.merge(other.accuracy)
     recipe.merge(other.recipe)
     parity.merge(other.parity)
+    referenceBound = max(referenceBound, other.referenceBound)
   }
 
   /// Adds neighbouring elements of one row.

@@ -100,7 +100,7 @@ struct CheckCommand: PrintingCommand {
     } catch let error as ExperimentError {
       throw CommandFailure(.wrongUsage, error.description)
     }
-    let replay = ReplayCommand(input: input.input, flags: try replayFlags())
+    let replay = ReplayCommand(input: input.input, flags: replayFlags)
     if let location { try reports.write(verdict.junit(replay: replay), to: location) }
     if printing.json {
       try console.print(json: verdict.json(replay: replay))
@@ -154,7 +154,7 @@ struct CheckCommand: PrintingCommand {
     var verdict = try check.run(threads: threads.count) { meter.advance(by: $0) }
     meter.finish()
     verdict.modelLength = try problem.modelLength()
-    let replay = ReplayCommand(input: input.input, flags: try replayFlags())
+    let replay = ReplayCommand(input: input.input, flags: replayFlags)
     if let location { try reports.write(verdict.junit(replay: replay), to: location) }
     if printing.json {
       try console.print(json: verdict.json(replay: replay))
@@ -189,24 +189,12 @@ struct CheckCommand: PrintingCommand {
   }
 
   /// The flags that state recipe and problem, for `score`.
-  private func replayFlags() throws -> [String] {
-    var words: [String] = []
-    func add(_ flag: String, _ value: String?) {
-      guard let value else { return }
-      words += value.hasPrefix("-") ? ["\(flag)=\(value)"] : [flag, value]
-    }
-    for name in try recipes.spellings() { add("--recipe", name) }
-    add("--model", problem.frequencies.model.model)
-    add("--layer-type", problem.frequencies.model.layerType)
-    add("--sequence-length", problem.frequencies.model.sequenceLength.map(String.init))
-    add("--base", problem.frequencies.base?.text)
-    add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
-    add("--scaling", problem.frequencies.scaling)
-    add("--layout", problem.layout)
-    add("--scale", problem.scale?.text)
-    add("--softcap", problem.softcap?.text)
-    if problem.storedFrequencies { words.append("--stored-frequencies") }
-    return words
+  private var replayFlags: [String] {
+    var command = CanonicalCommand("score", input: input)
+    let head = command.words.count
+    command.add(recipes)
+    command.add(problem)
+    return Array(command.words.dropFirst(head))
   }
 
   private static func agreement(_ typed: String) throws -> RequiredAgreement {
