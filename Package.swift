@@ -154,7 +154,7 @@ let package = Package(
         "ArbitraryPrecision", "DriftAnalysis", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine",
         "RotaryAttention", "StrictJSON", "TensorIO",
       ]),
-    .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting"]),
+    .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting", "DriftAnalysis"]),
 
     // Published cases as data, run and judged.
     .target(
