@@ -32,7 +32,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-exhaustive report sample check-documents capture test-capture agreement lint format clean
-.PHONY: bench bench-growth bench-quick bench-build test-bench
+.PHONY: manual api-documentation check-completions bench bench-growth bench-quick bench-build test-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -158,6 +158,25 @@ sample: ## Record Reports/sample again, and what documents show of it: figure, c
 	Scripts/plot-sample.py
 	Scripts/describe-columns.py
 	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-documents.py --update
+
+# The date stands in the page, so it is that of the version and not of today.
+MANUAL_DATE := 2026-11-23
+MANUAL := Documentation/ropedrift.1
+
+manual: setup ## Write the man page, Documentation/ropedrift.1, from the commands
+	$(SWIFT) package plugin generate-manual --date $(MANUAL_DATE)
+	cp .build/plugins/GenerateManual/outputs/RoPEDriftCommandLine/ropedrift.1 '$(MANUAL)'
+
+API_TARGETS := RoPEDrift FloatingPointFormats ArbitraryPrecision RotaryAttention ReferenceEngine EmulatedEngine TensorIO \
+  DriftAnalysis DriftReporting DriftChecks PublishedCases
+
+api-documentation: setup ## Write the library's documentation and tutorial into out/api.doccarchive
+	@mkdir -p out
+	$(SWIFT) package --allow-writing-to-directory out generate-documentation --enable-experimental-combined-documentation \
+	  $(foreach target,$(API_TARGETS),--target $(target)) --output-path out/api.doccarchive
+
+check-completions: build ## Ask bash's completion script for recipes, formats, models
+	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-completions.sh
 
 check-documents: build ## Run the commands that the documents show and compare what they print
 	PATH="$$($(SWIFT) build -c release --show-bin-path):$$PATH" Scripts/check-documents.py

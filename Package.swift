@@ -56,7 +56,9 @@ let package = Package(
     .executable(name: "ropedrift", targets: ["RoPEDriftCommandLine"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    // For `make api-documentation` alone; no target uses it.
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
     // Formats, roundings and encodings. No dependencies.
@@ -156,6 +158,20 @@ let package = Package(
       ]),
     .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting", "DriftAnalysis"]),
 
+    // Verdicts: a recipe held to a budget, and another implementation's tensors held to the exact reference and to a recipe.
+    .target(
+      name: "DriftChecks",
+      dependencies: [
+        "ArbitraryPrecision", "DriftAnalysis", "DriftReporting", "EmulatedEngine", "FloatingPointFormats",
+        "ReferenceEngine", "RotaryAttention", "StrictJSON", "TensorIO",
+      ]),
+    .testTarget(
+      name: "DriftChecksTests",
+      dependencies: [
+        "DriftChecks", "ArbitraryPrecision", "DriftAnalysis", "DriftReporting", "EmulatedEngine",
+        "FloatingPointFormats", "ReferenceEngine", "RotaryAttention", "TensorIO",
+      ]),
+
     // Published cases as data, run and judged.
     .target(
       name: "PublishedCases",
@@ -176,7 +192,7 @@ let package = Package(
       name: "RoPEDrift",
       dependencies: [
         "FloatingPointFormats", "ArbitraryPrecision", "RotaryAttention", "ReferenceEngine", "EmulatedEngine",
-        "TensorIO", "DriftAnalysis", "DriftReporting", "PublishedCases",
+        "TensorIO", "DriftAnalysis", "DriftReporting", "DriftChecks", "PublishedCases",
       ]),
 
     // The commands, which tests run in process, and the executable around them. The executable's target is

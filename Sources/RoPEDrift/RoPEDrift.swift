@@ -2,6 +2,7 @@
 
 @_exported import ArbitraryPrecision
 @_exported import DriftAnalysis
+@_exported import DriftChecks
 @_exported import DriftReporting
 @_exported import EmulatedEngine
 @_exported import FloatingPointFormats

@@ -21,8 +21,8 @@ struct RootCommand: ParsableCommand {
 
   /// The subcommands in the order in which help lists them. A command is added by its file and a line here.
   static let commands: [any ParsableCommand.Type] = [
-    ReportCommand.self, ColumnsCommand.self, AttributeCommand.self, AnglesCommand.self, ScoreCommand.self,
-    EmulateCommand.self,
+    ReportCommand.self, ColumnsCommand.self, AttributeCommand.self, CheckCommand.self, BaselineCommand.self,
+    AnglesCommand.self, ScoreCommand.self, EmulateCommand.self,
     RoundCommand.self, FrequenciesCommand.self, CasesCommand.self, RecipesCommand.self, FormatsCommand.self,
     ModelsCommand.self, InspectCommand.self,
   ]
@@ -33,6 +33,8 @@ public enum CommandLineTool {
   /// Runs a command as the process: ends by a signal give exit code 130, and a closed pipe does not end the process.
   public static func main(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
+    // A file beyond the limit of its size is then a failed write, which leaves nothing half written behind.
+    signal(SIGXFSZ, SIG_IGN)
     // A standard stream that the parent closed would be the first file or pipe that is opened here.
     for descriptor in 0...2 where fcntl(Int32(descriptor), F_GETFD) == -1 { _ = open("/dev/null", O_RDWR) }
     let interruption = InterruptionGuard {}
@@ -47,40 +49,63 @@ public enum CommandLineTool {
   ///   - console: where it writes.
   /// - Returns: how the process should end; the message has been written.
   public static func run(_ arguments: [String], console: Console = .standard) -> CommandExit {
-    Console.$current.withValue(console) {
+    let forbidsColor = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
+    var styled = console.styled(by: nil, forbidsColor: forbidsColor)
+    do {
+      let command: any ParsableCommand
       do {
-        var command: any ParsableCommand
-        do {
-          try checkName(of: arguments)
-          command = try RootCommand.parseAsRoot(arguments)
-        } catch {
-          try end(parsing: error, console)
-          return .done
-        }
-        do {
-          try command.run()
-        } catch  where RootCommand.exitCode(for: error) == .success {
-          // `ropedrift help` is a command that ends by throwing its text.
-          try end(parsing: error, console)
-        }
-        return .done
+        try checkName(of: arguments)
+        command = try RootCommand.parseAsRoot(arguments)
       } catch {
-        let failure = CommandFailure(error)
-        if !failure.message.isEmpty { console.error(failure.message) }
-        return failure.exit
+        try end(parsing: error, styled)
+        return .done
       }
+      styled = console.styled(by: (command as? any PrintingCommand)?.printing, forbidsColor: forbidsColor)
+      do {
+        try run(command, styled)
+      } catch  where RootCommand.exitCode(for: error) == .success {
+        // `ropedrift help` is a command that ends by throwing its text.
+        try end(parsing: error, styled)
+      }
+      return .done
+    } catch {
+      let failure = CommandFailure(error)
+      if !failure.message.isEmpty { styled.error(failure.message) }
+      return failure.exit
+    }
+  }
+
+  /// Runs a command on a console; under `--verbose` with what ran and what it cost.
+  private static func run(_ command: any ParsableCommand, _ console: Console) throws {
+    var command = command
+    console.detail(RootCommand.configuration.version)
+    let start = DispatchTime.now().uptimeNanoseconds
+    defer {
+      let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
+      let memory = PeakMemory.megabytes.map { ", at most \($0) MB of memory" } ?? ""
+      console.detail("took \(AlignedTextTable.text(seconds)) s\(memory)")
+    }
+    try Console.$current.withValue(console) {
+      try TerminalAppearance.$current.withValue(console.appearance) { try command.run() }
     }
   }
 
   /// A misspelt subcommand is answered with the nearest one; the parser would call it an unexpected argument.
   private static func checkName(of arguments: [String]) throws {
-    guard let name = arguments.first, !name.hasPrefix("-"), name != "help" else { return }
-    let known = RootCommand.commands.map { $0.configuration.commandName! }
-    guard !known.contains(name) else { return }
-    throw CommandFailure(
-      .wrongUsage,
-      "unknown command '\(name)'\(didYouMean(nearestName(to: name, among: known))); known are "
-        + known.joined(separator: ", ") + "; 'ropedrift --help' explains them")
+    var known: [any ParsableCommand.Type] = RootCommand.commands
+    var path = "ropedrift"
+    for name in arguments {
+      guard !known.isEmpty, !name.hasPrefix("-"), name != "help" else { return }
+      let names = known.map { $0.configuration.commandName! }
+      guard let command = known.first(where: { $0.configuration.commandName == name }) else {
+        throw CommandFailure(
+          .wrongUsage,
+          "unknown command '\(name)'\(didYouMean(nearestName(to: name, among: names))); known are "
+            + names.joined(separator: ", ") + "; '\(path) --help' explains them")
+      }
+      known = command.configuration.subcommands
+      path += " \(name)"
+    }
   }
 
   /// Ends what the parser ended: help and version, which were asked for and are data, or wrong usage.

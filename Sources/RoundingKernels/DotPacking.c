@@ -56,6 +56,10 @@ ROPEDRIFT_BODY void singles_at_body(const double *numbers, size_t count, float *
 }
 
 ROPEDRIFT_INSTANTIATE(range_at, (const float *values, size_t count, ropedrift_dot_range *range), (values, count, range))
+void ropedrift_dot_range_at(const float *values, size_t count, int level, ropedrift_dot_range *range) {
+  range_at[level](values, count, range);
+}
+
 ROPEDRIFT_INSTANTIATE(singles_at, (const double *numbers, size_t count, float *singles), (numbers, count, singles))
 
 void ropedrift_dot_pack_queries(const ropedrift_dot_plan *plan, const double *queries, size_t count, size_t channels,

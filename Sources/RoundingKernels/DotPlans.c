@@ -2,21 +2,8 @@
 
 #include "DotTile.h"
 
-static int is_binary32(const ropedrift_narrow_format *format) { return is_ieee(format, 24, -126, 127); }
-
 int ropedrift_dot_reads_binary64(const ropedrift_dot_plan *plan) {
   return plan->format_count == 1 && is_binary64(&plan->formats[0]);
-}
-
-// Binary32's exponents and fewer bits: rounding cuts bits off.
-static int is_cut_binary32(const ropedrift_narrow_format *format) {
-  return format->precision < 24 && is_ieee(format, format->precision, -126, 127);
-}
-
-// A range inside binary32's, so that numbers of 1.5 * 2^23 units are binary32 numbers.
-static int has_single_magic(const ropedrift_narrow_format *format) {
-  return format->precision <= 22 && format->minimum_exponent >= -100 &&
-         format->maximum_exponent + 25 - format->precision <= 127;
 }
 
 int ropedrift_dot_computes(const ropedrift_dot_plan *plan) {
@@ -35,23 +22,6 @@ int ropedrift_dot_computes(const ropedrift_dot_plan *plan) {
     if (!has_wide_rounding(&plan->formats[i])) return 0;
   }
   return 1;
-}
-
-static single_rounding single_rounding_of(const ropedrift_narrow_format *format) {
-  return (single_rounding){.shift = (uint32_t)(24 - format->precision),
-                           .smallest = (uint32_t)(format->minimum_exponent + 127) << 23,
-                           .offset = (uint32_t)(24 - format->precision) << 23 | 1u << 22,
-                           .clamp = (float)power_of_two(format->maximum_exponent + 1),
-                           .largest = (float)format->largest,
-                           .above_largest = (float)format->above_largest};
-}
-
-// The way to round binary32 numbers to a format; -1 where there is none.
-static int single_way_to(const ropedrift_narrow_format *format, int has_half) {
-  if (format->precision == 8 && is_cut_binary32(format)) return SINGLE_BF16;
-  if (is_cut_binary32(format)) return SINGLE_BITS;
-  if (has_half && is_ieee(format, 11, -14, 15)) return SINGLE_HALF;
-  return has_single_magic(format) ? SINGLE_MAGIC : -1;
 }
 
 prepared_dot_plan ropedrift_prepare_dot_plan(const ropedrift_dot_plan *plan, size_t channels, int has_half) {

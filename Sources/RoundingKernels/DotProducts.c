@@ -29,11 +29,6 @@ static ropedrift_dot_range join(ropedrift_dot_range a, ropedrift_dot_range b) {
                                a.highest > b.highest ? a.highest : b.highest, a.finite && b.finite};
 }
 
-// Whether every product of finite operands is a binary32 number.
-static int products_are_exact(ropedrift_dot_range a, ropedrift_dot_range b) {
-  return a.width + b.width <= 24 && a.lowest + b.lowest >= -149 && a.highest + b.highest <= 126;
-}
-
 // Whether, besides, the binary32 lanes of a matrix unit never leave the range of normal numbers: units are 2^(exponent - alignment).
 static int stays_in_single_range(ropedrift_dot_range a, ropedrift_dot_range b, size_t channels) {
   return a.finite && b.finite && a.lowest + b.lowest >= TENSOR_CORE_LOWEST &&

@@ -7,32 +7,13 @@
 #include <stdint.h>
 
 #include "RoundingKernels.h"
+#include "SingleRounding.h"
 #include "WideRounding.h"
 
 enum { PANEL = ROPEDRIFT_DOT_PANEL, MOST_ROWS = 16 };
 
 // Where the matrix unit's binary32 lanes need not look further down: products that are not zero are at least this power of two.
 enum { TENSOR_CORE_LOWEST = -96, EXPONENT_OF_ZERO = -16000 };
-
-// Ways to round in binary32 lanes.
-typedef enum {
-  SINGLE_PLAIN,   // binary32's own roundings
-  SINGLE_EXACT,   // the same where products are exact, so that fused and unfused steps agree
-  SINGLE_BF16,    // then to bfloat16, in integers
-  SINGLE_BITS,    // then to any format with binary32's exponents, likewise
-  SINGLE_HALF,    // then to binary16, by the machine's conversion
-  SINGLE_MAGIC,   // then to a format with a smaller range, by adding and subtracting
-  SINGLE_TENSOR_CORE
-} single_way;
-
-// Rounding to nearest even in binary32 lanes.
-typedef struct {
-  uint32_t shift;      // bits that are cut off
-  uint32_t smallest;   // 2^emin, as bits
-  uint32_t offset;     // what makes 1.5 * 2^23 units of 2^e, as bits
-  float clamp;         // 2^(emax + 1)
-  float largest, above_largest;
-} single_rounding;
 
 typedef struct {
   const ropedrift_dot_plan *plan;
@@ -59,6 +40,11 @@ typedef struct {
 // Most rows of a tile in order, on binary32 lanes without further rounding; other tiles have 4 or 1.
 enum { ROWS_BASELINE = 6, ROWS_AVX2 = 6, ROWS_AVX512 = 14 };
 
+// Whether every product of finite operands is a binary32 number.
+static inline int products_are_exact(ropedrift_dot_range a, ropedrift_dot_range b) {
+  return a.width + b.width <= 24 && a.lowest + b.lowest >= -149 && a.highest + b.highest <= 126;
+}
+
 // How a plan is computed where its products are exact in binary32, and where they need not be.
 typedef struct {
   dot_tile exact;
@@ -67,6 +53,9 @@ typedef struct {
 
 // has_half: whether the machine converts to binary16.
 prepared_dot_plan ropedrift_prepare_dot_plan(const ropedrift_dot_plan *plan, size_t channels, int has_half);
+
+// What is known of some numbers. Level: of ropedrift_vector_level.
+void ropedrift_dot_range_at(const float *values, size_t count, int level, ropedrift_dot_range *range);
 
 // log2 of the least power of two that is not below.
 static inline int bits_of(size_t count) {

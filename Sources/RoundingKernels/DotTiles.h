@@ -2,16 +2,25 @@
 
 #include "SingleLanes.h"
 
+INLINE VECTOR LANE(product)(single_way way, const dot_tile *tile, VECTOR a, VECTOR b) {
+  return LANE(round)(way, &tile->single, a * b);
+}
+
+INLINE VECTOR LANE(sum)(single_way way, const dot_tile *tile, VECTOR a, VECTOR b) {
+  return LANE(round)(way, &tile->single, a + b);
+}
+
+INLINE VECTOR LANE(fused)(single_way way, const dot_tile *tile, VECTOR a, VECTOR b, VECTOR c) {
+#if !HAS_FMA
+  // A call of fmaf a lane otherwise.
+  if (way == SINGLE_EXACT || tile->products_exact) return LANE(round)(way, &tile->single, c + a * b);
+#endif
+  return LANE(round)(way, &tile->single, __builtin_elementwise_fma(a, b, c));
+}
+
 #include "DotOrders.h"
 #include "TensorCoreLanes.h"
-
-#undef VECTOR
-#undef BITS
-#undef SCALAR
-#undef LANES
-#undef WAY
-#undef EXACT_WAY
-#undef LANE
+#include "SingleLanesEnd.h"
 
 #include "WideLanes.h"
 

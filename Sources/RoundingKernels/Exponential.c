@@ -5,23 +5,14 @@
 #include "ExponentialLanes.h"
 
 // Arguments are copied block by block, so that results may take their place: a loop whose buffers overlap is not made of vectors.
-enum { BLOCK = 256 };
-
-ROPEDRIFT_BODY void exponentials32_of_block(const float *restrict x, size_t count, int is_base_two,
-                                            float *restrict results) {
-  if (is_base_two) {
-    for (size_t i = 0; i < count; i++) results[i] = (float)wide_exp2((double)x[i]);
-  } else {
-    for (size_t i = 0; i < count; i++) results[i] = (float)wide_exp((double)x[i]);
-  }
-}
+enum { BLOCK = EXPONENTIAL_BLOCK };
 
 ROPEDRIFT_BODY void exponentials32_body(const float *x, size_t count, int is_base_two, float *results) {
   for (size_t start = 0; start < count; start += BLOCK) {
     size_t size = count - start < BLOCK ? count - start : BLOCK;
     float copy[BLOCK];
     memcpy(copy, x + start, size * sizeof(float));
-    exponentials32_of_block(copy, size, is_base_two, results + start);
+    exponentials_of_block(copy, size, is_base_two, results + start);
   }
 }
 

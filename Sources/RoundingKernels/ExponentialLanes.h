@@ -30,13 +30,11 @@ ROPEDRIFT_BODY uint64_t bits_of(double value) {
   return bits;
 }
 
-// e^x in binary64 for binary32 x, within 2^-52 of itself: x = k ln 2 + r, e^r = 1 + (r + r^2 q(r)).
+// e^x in binary64 for binary32 x from -110 to 95, within 2^-51.5 of itself: x = k ln 2 + r, e^r = 1 + (r + r^2 q(r)).
 ROPEDRIFT_BODY double wide_exp(double x) {
-  double clamped = x < -110 ? -110 : x;
-  clamped = clamped > 95 ? 95 : clamped;
-  double shifted = __builtin_fma(clamped, 0x1.71547652b82fep+0, ROPEDRIFT_TO_INTEGER);
+  double shifted = __builtin_fma(x, 0x1.71547652b82fep+0, ROPEDRIFT_TO_INTEGER);
   double k = shifted - ROPEDRIFT_TO_INTEGER;
-  double r = __builtin_fma(-k, 0x1.62e42fefa4000p-1, clamped);
+  double r = __builtin_fma(-k, 0x1.62e42fefa4000p-1, x);
   r = __builtin_fma(-k, -0x1.8432a1b0e2634p-43, r);
   double q = 0x1.1f730349868cep-29;
   q = __builtin_fma(q, r, 0x1.af4de97ca4194p-26);
@@ -49,35 +47,53 @@ ROPEDRIFT_BODY double wide_exp(double x) {
   q = __builtin_fma(q, r, 0x1.5555555555556p-5);
   q = __builtin_fma(q, r, 0x1.5555555555557p-3);
   q = __builtin_fma(q, r, 0x1p-1);
-  double y = with_power(1 + __builtin_fma(r * r, q, r), bits_of(shifted));
-  return x != x ? __builtin_nan("") : y;
+  return with_power(1 + __builtin_fma(r * r, q, r), bits_of(shifted));
 }
 
-// 2^x in binary64 for binary32 x, within 2^-51 of itself, exact for integers: x = k + r, 2^r = 1 + r q(r). The sum is rounded to odd
-// [Boldo2008]: 2^0x1.853a6ep-9 lies 2^-53.2 above the middle between two binary32 numbers, on which the nearest number would lie.
+// 2^x in binary64 for binary32 x from -160 to 130, within 2^-52 of itself, exact for integers: x = k + r, 2^r = 1 + r q(r).
 ROPEDRIFT_BODY double wide_exp2(double x) {
-  double clamped = x < -160 ? -160 : x;
-  clamped = clamped > 130 ? 130 : clamped;
-  double shifted = clamped + ROPEDRIFT_TO_INTEGER;
-  double r = clamped - (shifted - ROPEDRIFT_TO_INTEGER);
-  double q = 0x1.c4a2957dfb045p-36;
-  q = __builtin_fma(q, r, 0x1.e9ec22c2bcbfap-32);
-  q = __builtin_fma(q, r, 0x1.e4cf10dd6eb26p-28);
-  q = __builtin_fma(q, r, 0x1.b524ebcf8f36cp-24);
-  q = __builtin_fma(q, r, 0x1.62c02242b8bb8p-20);
-  q = __builtin_fma(q, r, 0x1.ffcbfc6da7932p-17);
-  q = __builtin_fma(q, r, 0x1.430912f86b7dap-13);
-  q = __builtin_fma(q, r, 0x1.5d87fe78a3f9ap-10);
-  q = __builtin_fma(q, r, 0x1.3b2ab6fba4e79p-7);
-  q = __builtin_fma(q, r, 0x1.c6b08d704a0c6p-5);
-  q = __builtin_fma(q, r, 0x1.ebfbdff82c58fp-3);
+  double shifted = x + ROPEDRIFT_TO_INTEGER;
+  double r = x - (shifted - ROPEDRIFT_TO_INTEGER);
+  double q = 0x1.ea1828186097ep-32;
+  q = __builtin_fma(q, r, 0x1.e61ca9671a742p-28);
+  q = __builtin_fma(q, r, 0x1.b524cdff16000p-24);
+  q = __builtin_fma(q, r, 0x1.62bfc6cc18782p-20);
+  q = __builtin_fma(q, r, 0x1.ffcbfc7c3d38fp-17);
+  q = __builtin_fma(q, r, 0x1.4309130f2fc8dp-13);
+  q = __builtin_fma(q, r, 0x1.5d87fe78a0e50p-10);
+  q = __builtin_fma(q, r, 0x1.3b2ab6fb9ff54p-7);
+  q = __builtin_fma(q, r, 0x1.c6b08d704a0d7p-5);
+  q = __builtin_fma(q, r, 0x1.ebfbdff82c5a5p-3);
   q = __builtin_fma(q, r, 0x1.62e42fefa39efp-1);
-  double part = r * q, sum = 1 + part, rest = part - (sum - 1);
-  uint64_t bits = (bits_of(sum) - (uint64_t)(rest < 0)) | (uint64_t)(rest != 0);
-  double y;
-  bits += bits_of(shifted) << 52;
-  memcpy(&y, &bits, 8);
-  return x != x ? __builtin_nan("") : y;
+  return with_power(__builtin_fma(r, q, 1), bits_of(shifted));
+}
+
+// Results beyond these are 0 or infinity, as theirs are.
+ROPEDRIFT_BODY float clamped_argument(float x, float smallest, float largest) {
+  float clamped = x < smallest ? smallest : x;
+  return clamped > largest ? largest : clamped;
+}
+
+enum { EXPONENTIAL_BLOCK = 256 };
+
+// e^x or 2^x, rounded to nearest, of up to EXPONENTIAL_BLOCK numbers that do not overlap the results. What can be done in binary32 is
+// done before and after, in twice as many lanes. The two arguments whose 2^x lies less than 2^-53 above the middle between two binary32
+// numbers, on which binary64 puts it, are the two that y alone would round wrongly.
+ROPEDRIFT_BODY void exponentials_of_block(const float *restrict x, size_t count, int is_base_two,
+                                          float *restrict results) {
+  float clamped[EXPONENTIAL_BLOCK];
+  if (is_base_two) {
+    for (size_t i = 0; i < count; i++) clamped[i] = clamped_argument(x[i], -160, 130);
+    for (size_t i = 0; i < count; i++) results[i] = (float)wide_exp2((double)clamped[i]);
+    for (size_t i = 0; i < count; i++) {
+      float y = clamped[i] == 0x1.853a6ep-9f ? 0x1.00870ap+0f : results[i];
+      results[i] = clamped[i] == -0x1.e7526ep-6f ? 0x1.f58d62p-1f : y;
+    }
+  } else {
+    for (size_t i = 0; i < count; i++) clamped[i] = clamped_argument(x[i], -110, 95);
+    for (size_t i = 0; i < count; i++) results[i] = (float)wide_exp((double)clamped[i]);
+  }
+  for (size_t i = 0; i < count; i++) results[i] = clamped[i] != clamped[i] ? __builtin_nanf("") : results[i];
 }
 
 // 2^(j/64) as an unevaluated sum.

@@ -1,4 +1,5 @@
-// Rounding in binary32 lanes and the rounded operations of a dot product on them. Included for every machine by DotTiles.h.
+// Rounding in binary32 lanes. Included for every machine by EachMachine.h's files; leaves the names of its lanes defined for what is
+// built on them, until SingleLanesEnd.h.
 
 typedef float HERE(single_vector) __attribute__((ext_vector_type(SINGLE_LANES)));
 typedef uint32_t HERE(single_integers) __attribute__((ext_vector_type(SINGLE_LANES)));
@@ -45,11 +46,11 @@ INLINE VECTOR LANE(add_magic)(VECTOR x, const single_rounding *to) {
   return LANE(of_bits)(LANE(bits)(rounded) | sign);
 }
 
-INLINE VECTOR LANE(round)(single_way way, const dot_tile *tile, VECTOR x) {
+INLINE VECTOR LANE(round)(single_way way, const single_rounding *to, VECTOR x) {
   switch (way) {
     case SINGLE_BF16: return LANE(cut)(x, 16);
-    case SINGLE_BITS: return LANE(cut)(x, tile->single.shift);
-    case SINGLE_MAGIC: return LANE(add_magic)(x, &tile->single);
+    case SINGLE_BITS: return LANE(cut)(x, to->shift);
+    case SINGLE_MAGIC: return LANE(add_magic)(x, to);
 #if HAS_HALF
     case SINGLE_HALF:
       return __builtin_convertvector(
@@ -57,20 +58,4 @@ INLINE VECTOR LANE(round)(single_way way, const dot_tile *tile, VECTOR x) {
 #endif
     default: return x;
   }
-}
-
-INLINE VECTOR LANE(product)(single_way way, const dot_tile *tile, VECTOR a, VECTOR b) {
-  return LANE(round)(way, tile, a * b);
-}
-
-INLINE VECTOR LANE(sum)(single_way way, const dot_tile *tile, VECTOR a, VECTOR b) {
-  return LANE(round)(way, tile, a + b);
-}
-
-INLINE VECTOR LANE(fused)(single_way way, const dot_tile *tile, VECTOR a, VECTOR b, VECTOR c) {
-#if !HAS_FMA
-  // A call of fmaf a lane otherwise.
-  if (way == SINGLE_EXACT || tile->products_exact) return LANE(round)(way, tile, c + a * b);
-#endif
-  return LANE(round)(way, tile, __builtin_elementwise_fma(a, b, c));
 }

@@ -63,13 +63,16 @@ ROPEDRIFT_BODY float maximum32(const float *row, size_t count) {
 
 ROPEDRIFT_BODY void row_exponentials(const float *row, size_t count, int is_base_two, float factor, float maximum,
                                      float *results) {
-  if (is_base_two) {
-    float shift = maximum * factor;
-    for (size_t i = 0; i < count; i++) {
-      results[i] = (float)wide_exp2((double)__builtin_fmaf(row[i], factor, -shift));
+  float shift = maximum * factor;
+  for (size_t start = 0; start < count; start += EXPONENTIAL_BLOCK) {
+    size_t size = count - start < EXPONENTIAL_BLOCK ? count - start : EXPONENTIAL_BLOCK;
+    float arguments[EXPONENTIAL_BLOCK];
+    if (is_base_two) {
+      for (size_t i = 0; i < size; i++) arguments[i] = __builtin_fmaf(row[start + i], factor, -shift);
+    } else {
+      for (size_t i = 0; i < size; i++) arguments[i] = row[start + i] - maximum;
     }
-  } else {
-    for (size_t i = 0; i < count; i++) results[i] = (float)wide_exp((double)(row[i] - maximum));
+    exponentials_of_block(arguments, size, is_base_two, results + start);
   }
 }
 

@@ -174,6 +174,16 @@ private struct MappedHeadSource: AttentionHeadSource {
       into: destination)
   }
 
+  func read(
+    _ tensor: AttentionTensor, _ layer: AttentionLayer, head: Int, tokens: Range<Int>,
+    into destination: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    let first = head * layer.tokens(of: tensor)
+    try tensors[layer.index]![tensor]!.read(
+      (first + tokens.lowerBound) * layer.headSize..<(first + tokens.upperBound) * layer.headSize,
+      into: destination)
+  }
+
   func identity() throws -> String { hash() }
 }
 

@@ -1,6 +1,7 @@
 // What the product reads: queries, keys and values before rotation, layer by layer, from whatever source. Everything after this
 // type is independent of files.
 
+import FloatingPointFormats
 import Foundation
 
 /// Captured or generated attention: per layer the queries [query heads, query tokens, head size] and the keys and values
@@ -120,16 +121,9 @@ public struct AttentionInput: Sendable {
   /// - Throws: ``TensorFileError`` of kind outOfRange or missingTensor.
   public func read(_ tensor: AttentionTensor, layer: Int, head: Int, tokens: Range<Int>) throws -> [Double] {
     let shape = try shape(ofLayer: layer)
+    try check(tensor, shape, head: head, tokens: tokens)
     let count = tokens.count * shape.headSize
     return try [Double](unsafeUninitializedCapacity: count) { buffer, initializedCount in
-      try check(tensor, shape, head: head)
-      guard tokens.lowerBound >= 0, tokens.upperBound <= shape.tokens(of: tensor) else {
-        throw TensorFileError(
-          .outOfRange, file: spelling, tensor: tensor.name(layer: layer),
-          expected: "tokens below \(shape.tokens(of: tensor))",
-          found: "tokens \(tokens.lowerBound) to \(tokens.upperBound - 1)",
-          mend: "name tokens that the tensor has")
-      }
       try source.read(
         tensor, shape, head: head, tokens: tokens,
         into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
@@ -137,7 +131,27 @@ public struct AttentionInput: Sendable {
     }
   }
 
-  private func check(_ tensor: AttentionTensor, _ shape: AttentionLayer, head: Int) throws {
+  /// The same in binary32; nil where the tensor's elements are of binary64.
+  ///
+  /// - Parameter tokens: rows of the tensor; may be empty.
+  /// - Throws: ``TensorFileError`` of kind outOfRange or missingTensor.
+  public func readBinary32(
+    _ tensor: AttentionTensor, layer: Int, head: Int, tokens: Range<Int>
+  ) throws -> [Float]? {
+    let shape = try shape(ofLayer: layer)
+    try check(tensor, shape, head: head, tokens: tokens)
+    guard shape.elementType(of: tensor)?.format?.isSubset(of: .fp32) == true else { return nil }
+    let count = tokens.count * shape.headSize
+    return try [Float](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+      try source.read(
+        tensor, shape, head: head, tokens: tokens,
+        into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      initializedCount = count
+    }
+  }
+
+  private func check(_ tensor: AttentionTensor, _ shape: AttentionLayer, head: Int, tokens: Range<Int>) throws
+  {
     let name = tensor.name(layer: shape.index)
     guard shape.elementType(of: tensor) != nil else {
       throw TensorFileError(
@@ -149,6 +163,12 @@ public struct AttentionInput: Sendable {
         .outOfRange, file: spelling, tensor: name,
         expected: "a head from 0 to \(shape.heads(of: tensor) - 1)",
         found: "head \(head)", mend: "name heads that the tensor has")
+    }
+    guard tokens.lowerBound >= 0, tokens.upperBound <= shape.tokens(of: tensor) else {
+      throw TensorFileError(
+        .outOfRange, file: spelling, tensor: name, expected: "tokens below \(shape.tokens(of: tensor))",
+        found: "tokens \(tokens.lowerBound) to \(tokens.upperBound - 1)",
+        mend: "name tokens that the tensor has")
     }
   }
 
@@ -212,16 +232,4 @@ public struct AttentionInput: Sendable {
     }
     return writer
   }
-}
-
-/// Where an input's heads come from.
-protocol AttentionHeadSource: Sendable {
-  /// Fills `destination` with rows of one head, row-major [tokens.count, head size]. The tensor, the head and the rows are there.
-  func read(
-    _ tensor: AttentionTensor, _ layer: AttentionLayer, head: Int, tokens: Range<Int>,
-    into destination: UnsafeMutableBufferPointer<Double>
-  ) throws
-
-  /// See ``AttentionInput/identity()``.
-  func identity() throws -> String
 }

@@ -31,12 +31,7 @@ public struct MappedTensor: Sendable {
   ///   - destination: at least `range.count` elements; the first `range.count` are written.
   /// - Throws: ``TensorFileError`` of kind unsupportedElementType unless the type is F64, F32, F16 or BF16; outOfRange.
   public func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Double>) throws {
-    guard range.lowerBound >= 0, range.upperBound <= count, destination.count >= range.count else {
-      throw TensorFileError(
-        .outOfRange, file: file, tensor: name, expected: "elements within 0..<\(count) and room for them",
-        found: "\(range.lowerBound)..<\(range.upperBound) and room for \(destination.count)",
-        mend: "ask for elements that the tensor has")
-    }
+    try check(range, room: destination.count)
     switch elementType {
     case .f64: copy(range, into: destination) { (word: UInt64) in Double(bitPattern: word) }
     case .f32: copy(range, into: destination) { (word: UInt32) in Double(Float(bitPattern: word)) }
@@ -44,6 +39,28 @@ public struct MappedTensor: Sendable {
       copy(range, into: destination) { (word: UInt16) in Double(Float(bitPattern: UInt32(word) << 16)) }
     case .f16: copy(range, into: destination, Self.double(binary16:))
     default: throw notReal()
+    }
+  }
+
+  /// Reads elements as binary32, which holds every value of F32, F16 and BF16 exactly; otherwise as the function of binary64.
+  ///
+  /// - Throws: ``TensorFileError`` of kind unsupportedElementType unless the type is F32, F16 or BF16; outOfRange.
+  public func read(_ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws {
+    try check(range, room: destination.count)
+    switch elementType {
+    case .f32: copy(range, into: destination) { (word: UInt32) in Float(bitPattern: word) }
+    case .bf16: copy(range, into: destination) { (word: UInt16) in Float(bitPattern: UInt32(word) << 16) }
+    case .f16: copy(range, into: destination, Self.float(binary16:))
+    default: throw notReal(among: "F32, F16, BF16")
+    }
+  }
+
+  private func check(_ range: Range<Int>, room: Int) throws {
+    guard range.lowerBound >= 0, range.upperBound <= count, room >= range.count else {
+      throw TensorFileError(
+        .outOfRange, file: file, tensor: name, expected: "elements within 0..<\(count) and room for them",
+        found: "\(range.lowerBound)..<\(range.upperBound) and room for \(room)",
+        mend: "ask for elements that the tensor has")
     }
   }
 
@@ -57,10 +74,9 @@ public struct MappedTensor: Sendable {
     }
   }
 
-  private func notReal() -> TensorFileError {
+  private func notReal(among names: String = TensorElementType.realNames) -> TensorFileError {
     TensorFileError(
-      .unsupportedElementType, file: file, tensor: name,
-      expected: "elements of type \(TensorElementType.realNames)",
+      .unsupportedElementType, file: file, tensor: name, expected: "elements of type \(names)",
       found: elementType.rawValue, mend: "convert the tensor to one of these types before saving it")
   }
 
@@ -76,14 +92,23 @@ public struct MappedTensor: Sendable {
     return Double(bitPattern: sign | scaled.bitPattern)
   }
 
+  /// The same in binary32: the biases differ by 127 − 15.
+  static func float(binary16 word: UInt16) -> Float {
+    let magnitude = UInt32(word & 0x7FFF)
+    let sign = UInt32(word & 0x8000) << 16
+    let scaled = (Float(bitPattern: magnitude << 13) * 0x1p112).bitPattern
+    return Float(bitPattern: sign | (magnitude < 0x7C00 ? scaled : 0x7F80_0000 | (magnitude & 0x3FF) << 13))
+  }
+
   @inline(__always)
-  private func copy<Word: FixedWidthInteger & BitwiseCopyable>(
-    _ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Double>, _ value: (Word) -> Double
+  private func copy<Word: FixedWidthInteger & BitwiseCopyable, Value: BinaryFloatingPoint>(
+    _ range: Range<Int>, into destination: UnsafeMutableBufferPointer<Value>, _ value: (Word) -> Value
   ) {
+    guard !range.isEmpty, let target = destination.baseAddress else { return }
     let size = MemoryLayout<Word>.size
     let swapped = isBigEndian
     bytes.withBytes { all in
-      let source = UnsafeRawBufferPointer(rebasing: all[byteRange])
+      let source = UnsafeRawBufferPointer(rebasing: all[byteRange]).baseAddress!
       func word(_ index: Int) -> Word {
         let raw = source.loadUnaligned(fromByteOffset: index * size, as: Word.self)
         return swapped ? Word(bigEndian: raw) : Word(littleEndian: raw)
@@ -91,11 +116,18 @@ public struct MappedTensor: Sendable {
       if isColumnMajor, shape.count > 1 {
         var walk = ColumnMajorWalk(shape: shape, start: range.lowerBound)
         for index in 0..<range.count {
-          destination[index] = value(word(walk.offset))
+          target[index] = value(word(walk.offset))
           walk.advance()
         }
+      } else if swapped {
+        for index in 0..<range.count { target[index] = value(word(range.lowerBound + index)) }
       } else {
-        for index in 0..<range.count { destination[index] = value(word(range.lowerBound + index)) }
+        // Without a branch or an overflow that could end the loop, so that it is made of vectors.
+        let first = source + range.lowerBound * size
+        for index in 0..<range.count {
+          target[index] = value(
+            Word(littleEndian: first.loadUnaligned(fromByteOffset: index &* size, as: Word.self)))
+        }
       }
     }
   }

@@ -60,4 +60,12 @@ import Testing
     let all = ropedrift("recipes", "--json")
     #expect(all.output.contains("\"refused\""))
   }
+
+  @Test func aHalfAsARecipesFileIsCalledOne() throws {
+    let folder = try ScratchFolder()
+    let half = try folder.file(
+      "half.json", Array(#"{"name": "mine", "summary": "s", "source": "s", "types": ["bf16"]}"#.utf8))
+    let found = ropedrift("report", "-o", folder.path + "/out", "--recipe", half)
+    #expect(found.exit == .failed && found.talk.contains("makes it a half of a recipe"), "\(found.talk)")
+  }
 }

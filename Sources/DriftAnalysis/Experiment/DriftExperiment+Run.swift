@@ -96,13 +96,14 @@ private final class ComparisonPass {
     }
   }
 
-  /// Tiles of a wave: eight a thread, because threads wait for each other at its end, but no more than fit a quarter of a gigabyte
-  /// (about 600 bytes a token and recipe and 48 a token and query of the tile), and at least two.
+  /// Tiles that are worked on or wait to be merged: four a thread, but no more than fit a quarter of a gigabyte (about 600 bytes a token
+  /// and recipe and 48 a token and query of the tile), and at least two.
   private static func slotCount(_ experiment: DriftExperiment, threads: Int) -> Int {
     let bytes =
       experiment.shape.keyTokens
       * (600 * experiment.emulations.count + 48 * DriftExperiment.tileSize)
-    return max(2, min(threads > 1 ? 8 * min(threads, 1024) : 2, (1 << 28) / max(bytes, 1)))
+    let wanted = threads > 1 ? 4 * min(threads, 1024) : 1
+    return min(wanted, max(2, (1 << 28) / max(bytes, 1)))
   }
 
   func run(progress: @Sendable (Int) -> Void) throws {
@@ -191,23 +192,20 @@ private final class ComparisonPass {
     let work = TileWork(
       experiment: experiment, shared: shared, layer: layer, head: head, heads: heads,
       referenceOfRecipe: references?.indexOfRecipe ?? [])
-    for start in stride(from: 0, to: tiles.count, by: slots.count) {
-      let wave = tiles[start..<min(start + slots.count, tiles.count)]
-      nonisolated(unsafe) let slots = slots
-      let outcomes = try concurrentMap(count: wave.count, threads: threads) { index in
-        try slots[index].process(wave[wave.startIndex + index], work)
+    nonisolated(unsafe) let slots = slots
+    try concurrentMerge(count: tiles.count, threads: threads, window: slots.count) { index in
+      try slots[index % slots.count].process(tiles[index], work)
+    } merge: { index, outcome in
+      let slot = slots[index % slots.count]
+      for recipe in driftCollectors.indices {
+        driftCollectors[recipe].append(slot.drift[recipe])
+        if !errorCollectors.isEmpty { errorCollectors[recipe].append(slot.error[recipe]) }
       }
-      for (index, outcome) in outcomes.enumerated() {
-        for recipe in driftCollectors.indices {
-          driftCollectors[recipe].append(slots[index].drift[recipe])
-          if !errorCollectors.isEmpty { errorCollectors[recipe].append(slots[index].error[recipe]) }
-        }
-        referenceCounts += outcome
-        progress(
-          wave[wave.startIndex + index].filter(experiment.measures).reduce(0) {
-            $0 + experiment.mask.visibleKeys(ofQuery: $1, in: experiment.shape).count
-          })
-      }
+      referenceCounts += outcome
+      progress(
+        tiles[index].filter(experiment.measures).reduce(0) {
+          $0 + experiment.mask.visibleKeys(ofQuery: $1, in: experiment.shape).count
+        })
     }
     for collector in driftCollectors { collector.finishHead() }
     for collector in errorCollectors { collector.finishHead() }

@@ -7,11 +7,12 @@ extension DriftResults {
   /// One line a recipe and comparison: drift, the first token's share beside the uniform share and its bound, the worst head and token;
   /// then what has to be known to read it.
   public var summaryText: String {
-    var table = AlignedTextTable(header: [
-      "recipe", "shifts", "D (weighted)", "D_logit", "share 0: logit", "probability", "uniform", "bound",
-      "worst head",
-      "worst key: logit", "probability", "not finite",
-    ])
+    var table = AlignedTextTable(
+      header: [
+        "recipe", "shifts", "D (weighted)", "D_logit", "share 0: logit", "probability", "uniform", "bound",
+        "worst head",
+        "worst key: logit", "probability", "not finite",
+      ], keyColumns: 2)
     for recipe in recipes {
       for comparison in recipe.comparisons {
         let totals = comparison.totals

@@ -47,14 +47,16 @@ public enum ColumnTable {
 extension ColumnResults {
   /// A line a recipe, comparison and key over all heads, then `d_logit` and the five-key fraction where the keys give them.
   public var text: String {
-    var table = AlignedTextTable(header: [
-      "recipe", "shifts", "key", "pairs", "mean |Δlogit|", "max |Δlogit|", "query", "rms", "mean Δlogit",
-      "not finite",
-      "mean |error|", "max |error|",
-    ])
-    var totals = AlignedTextTable(header: [
-      "recipe", "shifts", "d_logit", "d_logit_unscaled", "five-key fraction",
-    ])
+    var table = AlignedTextTable(
+      header: [
+        "recipe", "shifts", "key", "pairs", "mean |Δlogit|", "max |Δlogit|", "query", "rms", "mean Δlogit",
+        "not finite",
+        "mean |error|", "max |error|",
+      ], keyColumns: 3)
+    var totals = AlignedTextTable(
+      header: [
+        "recipe", "shifts", "d_logit", "d_logit_unscaled", "five-key fraction",
+      ], keyColumns: 2)
     for (emulation, comparisons) in zip(experiment.experiment.emulations, recipes) {
       for comparison in comparisons {
         let place: [Cell] = [

@@ -9,15 +9,16 @@ public final class ProgressMeter: Sendable {
   public enum Display: Sendable, Hashable {
     /// Nowhere.
     case silent
-    /// One line that is written over, at most ten times a second, and wiped at the end.
-    case terminal
+    /// One line that is written over, at most ten times a second, and wiped at the end; cut to fewer characters than the width,
+    /// since a line that wraps could not be written over.
+    case terminal(width: Int?)
     /// A line of its own every so many seconds, none for work that is done sooner.
     case lines(everySeconds: Double)
 
     /// `terminal` if stderr is one that can wipe a line, else a line every 10 seconds.
     public static var standard: Display {
-      let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
-      return isatty(STDERR_FILENO) == 1 && !isDumb ? .terminal : .lines(everySeconds: 10)
+      TerminalAppearance.takesEscapes(STDERR_FILENO)
+        ? .terminal(width: TerminalAppearance.width(ofTerminal: STDERR_FILENO)) : .lines(everySeconds: 10)
     }
   }
 
@@ -78,7 +79,11 @@ public final class ProgressMeter: Sendable {
       state.lastShown = now
       let line = line(done: min(state.done, total), elapsed: now - start)
       // Written under the lock, so that lines of two threads do not mix.
-      write(display == .terminal ? "\r\u{1B}[K" + line : line + "\n")
+      if case .terminal(let width) = display {
+        write("\r\u{1B}[K" + (width.map { String(line.prefix(max(1, $0 - 1))) } ?? line))
+      } else {
+        write(line + "\n")
+      }
     }
   }
 
@@ -88,9 +93,11 @@ public final class ProgressMeter: Sendable {
       guard !state.isFinished else { return }
       state.isFinished = true
       guard state.lastShown != nil else { return }
-      write(
-        display == .terminal
-          ? "\r\u{1B}[K" : "\(label): done in \(Self.duration(seconds() - start))\n")
+      if case .terminal = display {
+        write("\r\u{1B}[K")
+      } else {
+        write("\(label): done in \(Self.duration(seconds() - start))\n")
+      }
     }
   }
 
@@ -99,9 +106,22 @@ public final class ProgressMeter: Sendable {
     var line = "\(label): \(percent) % (\(done) of \(total))"
     // Before one per cent is done the time went mostly into preparation.
     if done > 0, done >= total / 100, done < total {
-      line += ", about \(Self.duration(elapsed / Double(done) * Double(total - done))) left"
+      line += ", \(Self.rate(Double(done) / elapsed)), about "
+      line += "\(Self.duration(elapsed / Double(done) * Double(total - done))) left"
     }
     return line
+  }
+
+  /// Steps a second for people, three significant digits: `4 a second`, `0.25 a second`, `1.24 million a second`.
+  static func rate(_ perSecond: Double) -> String {
+    guard perSecond.isFinite else { return "very many a second" }
+    // 999.5 would be shown as 1e+03.
+    switch perSecond {
+    case ..<999.5: return String(format: "%.3g a second", perSecond)
+    case ..<999_500: return String(format: "%.3g thousand a second", perSecond / 1e3)
+    case ..<999_500_000: return String(format: "%.3g million a second", perSecond / 1e6)
+    default: return String(format: "%.3g thousand million a second", perSecond / 1e9)
+    }
   }
 
   /// A time for people: `7 s`, `3 min 20 s`, `2 h 05 min`.

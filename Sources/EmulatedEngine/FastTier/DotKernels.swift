@@ -93,6 +93,12 @@ struct DotVectors: Sendable {
     self.ranges = ranges
   }
 
+  /// Panels as they are, for a plan that reads binary32.
+  init(_ panels: VectorPanels) {
+    (count, channels, ranges) = (panels.count, panels.columns, panels.ranges)
+    values = .single(panels.values)
+  }
+
   private func withVectors(_ body: (ropedrift_dot_vectors) -> Void) {
     ranges.withUnsafeBufferPointer { ranges in
       func pass(_ values: UnsafeRawPointer?) {

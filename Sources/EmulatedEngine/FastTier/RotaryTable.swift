@@ -22,7 +22,7 @@ public final class RotaryTable: Sendable {
   private let others: [Int]
   let storage: Storage
 
-  private init(positions: TokenPositions, others: [Int] = [], storage: Storage) {
+  init(positions: TokenPositions, others: [Int] = [], storage: Storage) {
     self.positions = positions
     self.others = others
     self.storage = storage

@@ -7,7 +7,7 @@ import RoundingKernels
 
 /// The rotation and rotated stages as the kernel takes them.
 struct RotationPlan: Sendable {
-  private let plan: ropedrift_rotation_plan
+  let plan: ropedrift_rotation_plan
 
   /// Nil where the kernel does not compute the stages: exact rotation, more than two roundings, another rounding than to nearest
   /// even, formats without subnormals or of more than 50 bits that are not binary64.

@@ -2,6 +2,7 @@
 // bit.
 
 import FloatingPointFormats
+import RotaryAttention
 
 /// Angles of positions, row by row.
 struct RowAngles: Sendable {
@@ -58,6 +59,50 @@ struct RowAngles: Sendable {
     }
   }
 
+  /// The angles of tokens at positions within ±2^53.
+  ///
+  /// - Parameters:
+  ///   - positions: the positions.
+  ///   - tokens: of which tokens.
+  ///   - rows: (tokens, pairs).
+  func write(
+    _ positions: TokenPositions, _ tokens: Range<Int>, into rows: UnsafeMutableBufferPointer<Double>
+  ) {
+    func row(_ index: Int) -> UnsafeMutableBufferPointer<Double> {
+      UnsafeMutableBufferPointer(rebasing: rows[index * pairs..<(index + 1) * pairs])
+    }
+    if writeProducts(positions, tokens, into: rows) { return }
+    for (index, token) in tokens.enumerated() { write(positions.position(ofToken: token), into: row(index)) }
+  }
+
+  /// Products that are exact in all rows, rounded together; false where one need not be.
+  private func writeProducts(
+    _ positions: TokenPositions, _ tokens: Range<Int>, into rows: UnsafeMutableBufferPointer<Double>
+  ) -> Bool {
+    guard case .product(let frequencies, let exactBits) = way, let angles else { return false }
+    for (index, token) in tokens.enumerated() {
+      let p = number(positions.position(ofToken: token))
+      guard isExact(p, exactBits) else { return false }
+      for pair in 0..<pairs { rows[index &* pairs &+ pair] = p * frequencies[pair] }
+    }
+    angles.round(rows, StageCounter(.angle))
+    return true
+  }
+
+  /// A position after its own rounding and that of a product's operands.
+  private func number(_ position: Int) -> Double {
+    let (low, high) = (position, position >> 32)
+    var p = Double(position)
+    if let rounding = self.position { p = rounding.round(p, StageCounter(.position, low, high)) }
+    if let operands { p = operands.round(p, StageCounter(.angleOperand, low, high, -1)) }
+    return p
+  }
+
+  /// Whether all products of a position and a frequency are binary64 numbers.
+  private func isExact(_ p: Double, _ exactBits: Int) -> Bool {
+    p.isFinite && (p == 0 || p.significandWidth < exactBits)
+  }
+
   /// The angles at a position within ±2^53.
   ///
   /// - Parameters:
@@ -65,13 +110,11 @@ struct RowAngles: Sendable {
   ///   - row: one place a pair.
   func write(_ position: Int, into row: UnsafeMutableBufferPointer<Double>) {
     let (low, high) = (position, position >> 32)
-    var p = Double(position)
-    if let rounding = self.position { p = rounding.round(p, StageCounter(.position, low, high)) }
-    if let operands { p = operands.round(p, StageCounter(.angleOperand, low, high, -1)) }
+    let p = number(position)
     func counter(_ pair: Int) -> StageCounter { StageCounter(.angle, low, high, pair) }
     switch way {
     case .product(let frequencies, let exactBits):
-      if let angles, p.isFinite, p == 0 || p.significandWidth < exactBits {
+      if let angles, isExact(p, exactBits) {
         for pair in 0..<pairs { row[pair] = p * frequencies[pair] }
         angles.round(row, counter(0))
       } else {

@@ -69,6 +69,26 @@ public struct RowStages: Sendable {
     }
   }
 
+  /// The same for the accumulators of one key against consecutive queries.
+  ///
+  /// - Parameters:
+  ///   - column: the accumulators.
+  ///   - firstQuery: the first query's index.
+  ///   - key: the key's index.
+  ///   - layer: with `head` what makes random words distinct.
+  ///   - head: the query head.
+  /// - Throws: ``UndecidedRounding``.
+  public func scale(
+    column: UnsafeMutableBufferPointer<Double>, firstQuery: Int, key: Int, layer: Int, head: Int
+  ) throws {
+    if isIdentity { return }
+    if logit.scaleFast(column) { return }
+    for index in column.indices {
+      column[index] = try logit.logit(
+        column[index], ScorePlace(query: firstQuery + index, key: key, layer: layer, head: head))
+    }
+  }
+
   /// The probability stage's rounding of a row of softmax; false, and nothing written, where the recipe does not round them.
   ///
   /// - Parameters:

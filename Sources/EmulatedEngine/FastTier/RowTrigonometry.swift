@@ -82,11 +82,7 @@ struct RowTrigonometry: Sendable {
     let pairs = emulation.embedding.pairCount
     guard pairs > 0, !tokens.isEmpty else { return }
     // The angles stand where the sines will.
-    for (row, token) in tokens.enumerated() {
-      angles.write(
-        positions.position(ofToken: token),
-        into: UnsafeMutableBufferPointer(rebasing: sines[row * pairs..<(row + 1) * pairs]))
-    }
+    angles.write(positions, tokens, into: sines)
     let undecided = ropedrift_cosines_and_sines(
       sines.baseAddress!, sines.count, Int32(first.precision), Int32(first.minimumExponent), allowsVectors,
       cosines.baseAddress!, sines.baseAddress!)

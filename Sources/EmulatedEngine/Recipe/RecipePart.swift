@@ -32,6 +32,8 @@ public struct RecipePart: Sendable {
   /// Why it is not emulated; nil where it is.
   public let refusal: String?
   private let json: Data
+  /// What stands in the file of a half and never in that of a recipe.
+  static let keysOfItsOwn = ["types", "layouts", "attention", "refused"]
 
   init(kind: Kind, json: Data, origin: String) throws {
     self.kind = kind

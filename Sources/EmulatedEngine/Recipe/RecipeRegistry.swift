@@ -88,7 +88,16 @@ public enum RecipeRegistry {
       throw RecipeError.malformed(
         recipe: nameOrPath, reason: "the file cannot be read; check the path and that it is a plain file")
     }
-    let recipe = try Recipe(json: data, origin: nameOrPath)
+    let recipe: Recipe
+    do {
+      recipe = try Recipe(json: data, origin: nameOrPath)
+    } catch RecipeError.unknownKey(_, let key, _) where RecipePart.keysOfItsOwn.contains(key) {
+      throw RecipeError.malformed(
+        recipe: nameOrPath,
+        reason:
+          "'\(key)' makes it a half of a recipe; a recipe's file has every stage and no '\(key)'. Named halves compose with --rotary, --attention and --type"
+      )
+    }
     // A table that says fp32 must mean the recipe that everybody knows by that name.
     if let known = try? named(recipe.name), !recipe.hasArithmetic(of: known) {
       throw RecipeError.invalidValue(

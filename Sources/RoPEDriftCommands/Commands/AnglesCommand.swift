@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Errors of angles and tables by pair and range of positions.
-struct AnglesCommand: ParsableCommand {
+struct AnglesCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "angles",
     abstract:
@@ -43,7 +43,7 @@ struct AnglesCommand: ParsableCommand {
   @Flag(help: "Replace an earlier report at the output path.")
   var force = false
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var format: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   /// More would run for days without a figure.
   private static let mostPositions = 0x1p32
@@ -81,7 +81,7 @@ struct AnglesCommand: ParsableCommand {
 
     let staged = try location.map { try StagedFolder(at: $0) }
     let report = try InterruptionGuard.protecting(cleanup: { staged?.discard() }) {
-      let meter = ProgressMeter("entries", total: experiment.workload)
+      let meter = console.progress("entries", total: experiment.workload)
       let results = try experiment.run(
         threads: threads.count,
         slow: {
@@ -100,7 +100,7 @@ struct AnglesCommand: ParsableCommand {
       }
       return report
     }
-    if format.json {
+    if printing.json {
       try console.print(json: try report.json(perPair: perPair))
     } else {
       try console.write(try report.results.text(perPair: perPair, stages: stages))
@@ -110,18 +110,12 @@ struct AnglesCommand: ParsableCommand {
 
   /// The command that makes the same tables: without the output path, `--force`, `--threads` and what only changes the text.
   private var canonicalCommand: [String] {
-    var words = ["ropedrift", "angles"]
-    if let name = embedding.input.input { words.append(name) }
-    func add(_ flag: String, _ value: String?) {
-      if let value { words += value.hasPrefix("-") ? ["\(flag)=\(value)"] : [flag, value] }
-    }
-    add("--base", embedding.options.base?.text)
-    add("--rotary-size", embedding.options.rotarySize.map(String.init))
-    add("--scaling", embedding.options.scaling)
-    add("--head-size", embedding.headSize.map(String.init))
-    for name in recipes.names { add("--recipe", name) }
-    add("--positions", positions?.description)
-    add("--ranges", ranges?.description)
-    return words
+    var command = CanonicalCommand("angles", input: embedding.input)
+    command.add(embedding.options)
+    command.add("--head-size", embedding.headSize.map(String.init))
+    command.add(recipes)
+    command.add("--positions", positions?.description)
+    command.add("--ranges", ranges?.description)
+    return command.words
   }
 }

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Attributes drift and error to stages.
-struct AttributeCommand: ParsableCommand {
+struct AttributeCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "attribute",
     abstract: "Say which stage's rounding causes how much of drift and error, and what mending it costs.",
@@ -50,7 +50,7 @@ struct AttributeCommand: ParsableCommand {
   @Flag(help: "Replace an earlier folder at the output path.")
   var force = false
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var format: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
@@ -91,7 +91,7 @@ struct AttributeCommand: ParsableCommand {
   ) throws {
     let folder = try location.map { try StagedFolder(at: $0) }
     let (results, found, record) = try InterruptionGuard.protecting(cleanup: { folder?.discard() }) {
-      let meter = ProgressMeter("pairs", total: attribution.workload)
+      let meter = console.progress("pairs", total: attribution.workload)
       let results = try attribution.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       let found = try searches.map { try $0.run(threads: threads.count) { console.note($0) } }
@@ -105,7 +105,7 @@ struct AttributeCommand: ParsableCommand {
       }
       return (results, found, record)
     }
-    if format.json {
+    if printing.json {
       try console.print(
         json: .object([
           "run": AttributionReport.json(record, results, found),
@@ -158,28 +158,15 @@ struct AttributeCommand: ParsableCommand {
 
   /// The command that makes the same bytes: without the output path, `--force`, `--threads` and `--json`.
   private var canonicalCommand: [String] {
-    var words = ["ropedrift", "attribute"]
-    if let name = input.input { words.append(name) }
-    func add(_ flag: String, _ value: String?) {
-      if let value {
-        words += [value.hasPrefix("-") ? "\(flag)=\(value)" : flag] + (value.hasPrefix("-") ? [] : [value])
-      }
-    }
-    for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }
-    for pair in shifts { add("--shifts", pair) }
-    add("--layers", selection.layers?.description)
-    add("--heads", selection.heads?.description)
-    add("--base", problem.frequencies.base?.text)
-    add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
-    add("--scaling", problem.frequencies.scaling)
-    add("--layout", problem.layout)
-    add("--scale", problem.scale?.text)
-    add("--softcap", problem.softcap?.text)
-    if problem.storedFrequencies { words.append("--stored-frequencies") }
-    if exact { words.append("--exact") }
-    if mends { words.append("--mends") }
-    for budget in budget { add("--budget", budget) }
-    add("--seed", seed.map(String.init))
-    return words
+    var command = CanonicalCommand("attribute", input: input)
+    command.add(recipes)
+    command.add(shifts: shifts)
+    command.add(selection)
+    command.add(problem)
+    command.add("--exact", if: exact)
+    command.add("--mends", if: mends)
+    for budget in budget { command.add("--budget", budget) }
+    command.add("--seed", seed.map(String.init))
+    return command.words
   }
 }

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Runs published cases and judges their claims.
-struct CasesCommand: ParsableCommand {
+struct CasesCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "cases",
     abstract: "Compute published figures from their set-ups and say which hold.",
@@ -21,18 +21,19 @@ struct CasesCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "Cases by name or your own .json files; all but the experiments if left out.", valueName: "name|file"))
+      "Cases by name or your own .json files; all but the experiments if left out.", valueName: "name|file"),
+    completion: .cases)
   var cases: [String] = []
   @Flag(help: "Run the experiments on the shipped sample too; they take minutes.")
   var experiments = false
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var format: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
     let chosen = try selection()
     let outcomes = try chosen.map { try $0.run(threads: threads.count) }
-    if format.json {
+    if printing.json {
       try console.print(json: .array(outcomes.map { try $0.json() }))
     } else if cases.count == 1 {
       try console.write(try outcomes[0].working())

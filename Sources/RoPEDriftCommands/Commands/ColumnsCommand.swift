@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Measures single keys.
-struct ColumnsCommand: ParsableCommand {
+struct ColumnsCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "columns",
     abstract: "Measure the logits of a few keys over all queries, without the rest of the rows.",
@@ -35,14 +35,14 @@ struct ColumnsCommand: ParsableCommand {
   @Flag(help: "Leave the exact reference out: no error, only drift.")
   var driftOnly = false
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var format: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
     let chosen = try recipes.resolve(default: RecipeRegistry.all)
     let attention = try input.open()
     let results = try measure(attention, chosen)
-    if format.json {
+    if printing.json {
       try console.print(json: results.json(command: canonicalCommand, toolVersion: RoPEDriftVersion.current))
     } else {
       try console.write(results.text)
@@ -69,7 +69,7 @@ struct ColumnsCommand: ParsableCommand {
       let wanted =
         try keys?.resolve(among: Array(0..<tokens), what: "key", owner: attention.spelling) ?? [0]
       let columns = try ColumnExperiment(experiment, keys: wanted, measuresError: !driftOnly)
-      let meter = ProgressMeter("pairs", total: columns.workload)
+      let meter = Console.current.progress("pairs", total: columns.workload)
       let results = try columns.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       return results
@@ -80,24 +80,13 @@ struct ColumnsCommand: ParsableCommand {
 
   /// The command that gives the same figures: without `--threads` and `--json`.
   private var canonicalCommand: [String] {
-    var words = ["ropedrift", "columns"]
-    if let name = input.input { words.append(name) }
-    func add(_ flag: String, _ value: String?) {
-      if let value { words += value.hasPrefix("-") ? ["\(flag)=\(value)"] : [flag, value] }
-    }
-    for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }
-    add("--keys", keys?.description)
-    for pair in shifts { add("--shifts", pair) }
-    add("--layers", selection.layers?.description)
-    add("--heads", selection.heads?.description)
-    add("--base", problem.frequencies.base?.text)
-    add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
-    add("--scaling", problem.frequencies.scaling)
-    add("--layout", problem.layout)
-    add("--scale", problem.scale?.text)
-    add("--softcap", problem.softcap?.text)
-    if problem.storedFrequencies { words.append("--stored-frequencies") }
-    if driftOnly { words.append("--drift-only") }
-    return words
+    var command = CanonicalCommand("columns", input: input)
+    command.add(recipes)
+    command.add("--keys", keys?.description)
+    command.add(shifts: shifts)
+    command.add(selection)
+    command.add(problem)
+    command.add("--drift-only", if: driftOnly)
+    return command.words
   }
 }

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Writes a recipe's tensors.
-struct EmulateCommand: ParsableCommand {
+struct EmulateCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "emulate",
     abstract: "Write what a recipe's arithmetic gives as tensors, to compare a kernel with.",
@@ -45,11 +45,11 @@ struct EmulateCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "What tensors are rounded to that the recipe leaves exact, once, to nearest even; refused if left out.",
-      valueName: "format"))
+      valueName: "format"), completion: .formats)
   var format: String?
   @OptionGroup var problem: ProblemOptions
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var json: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
@@ -74,7 +74,7 @@ struct EmulateCommand: ParsableCommand {
 
     let staged = try StagedFile(at: location)
     try InterruptionGuard.protecting(cleanup: { staged.discard() }) {
-      let meter = ProgressMeter("elements", total: content.workload)
+      let meter = console.progress("elements", total: content.workload)
       var file = try BufferedFile(creating: staged.stagingPath)
       try content.write(into: &file, threads: threads.count) { meter.advance(by: $0) }
       try file.finish()
@@ -103,7 +103,7 @@ struct EmulateCommand: ParsableCommand {
 
   private func show(_ content: EmulatedTensors, on console: Console) throws {
     let places = content.layout.tensors
-    if json.json {
+    if printing.json {
       let tensors = places.map { place in
         JSONValue.object([
           "name": .string(place.name), "element_type": .string(place.elementType.rawValue),

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Lists the floating-point formats, or shows one.
-struct FormatsCommand: ParsableCommand {
+struct FormatsCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "formats",
     abstract: "List the floating-point formats, or show one.",
@@ -18,16 +18,16 @@ struct FormatsCommand: ParsableCommand {
         ropedrift formats fp8-e4m3fn-saturating --json
       """)
 
-  @Argument(help: "One format; all named ones if left out.")
+  @Argument(help: "One format; all named ones if left out.", completion: .formats)
   var name: String?
 
-  @OptionGroup var output: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
     let formats =
       try name.map { [try FloatingPointFormat(spelling: $0)] } ?? FloatingPointFormat.named.map(\.format)
-    if output.json {
+    if printing.json {
       let values = formats.map(Self.json)
       try console.print(json: name == nil ? .array(values) : values[0])
       return

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Exact and stored frequencies.
-struct FrequenciesCommand: ParsableCommand {
+struct FrequenciesCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "frequencies",
     abstract: "Print ω_i = base^(−2i/r) to N digits, and as formats and recipes store it.",
@@ -23,7 +23,7 @@ struct FrequenciesCommand: ParsableCommand {
   @OptionGroup var digits: DigitsOption
   @OptionGroup var formats: FormatOptions
   @OptionGroup var recipes: RecipeOptions
-  @OptionGroup var output: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
@@ -41,7 +41,7 @@ struct FrequenciesCommand: ParsableCommand {
     let decimals = try exact.map { try $0.decimal(digits: digits) }
     let factor = try embedding.exactAttentionFactor().decimal(digits: digits)
 
-    if output.json {
+    if printing.json {
       func members(_ columns: [FrequencyColumn], _ pair: Int) -> JSONValue {
         .object(JSONObject(columns.map { ($0.name, $0.json(pair)) }))
       }

@@ -5,7 +5,7 @@ import Foundation
 import RoPEDrift
 
 /// Shows tensors and metadata.
-struct InspectCommand: ParsableCommand {
+struct InspectCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Show the tensors, types, non-finite counts and metadata of an input.",
@@ -18,12 +18,12 @@ struct InspectCommand: ParsableCommand {
       """)
 
   @OptionGroup var input: InputArgument
-  @OptionGroup var output: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
     let inspection = try Inspection(input)
-    if output.json {
+    if printing.json {
       try console.print(json: inspection.json)
     } else {
       try console.write(inspection.text)

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Lists the models, or shows one.
-struct ModelsCommand: ParsableCommand {
+struct ModelsCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "models",
     abstract: "List the models, or show what one or a config.json says.",
@@ -20,14 +20,15 @@ struct ModelsCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A model or a Hugging Face configuration; all named ones if left out.", valueName: "name|config.json"))
+      "A model or a Hugging Face configuration; all named ones if left out.", valueName: "name|config.json"),
+    completion: .models)
   var model: String?
-  @OptionGroup var output: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
     guard let name = model else {
-      if output.json {
+      if printing.json {
         try console.print(json: .array(ModelRegistry.all.map(\.jsonValue)))
         return
       }
@@ -35,7 +36,7 @@ struct ModelsCommand: ParsableCommand {
       return
     }
     let model = try ModelRegistry.model(nameOrPath: name)
-    if output.json {
+    if printing.json {
       try console.print(json: model.jsonValue)
     } else {
       try console.write(model.text)

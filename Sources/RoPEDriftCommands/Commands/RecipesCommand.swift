@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Lists the recipes and halves, or shows one.
-struct RecipesCommand: ParsableCommand {
+struct RecipesCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "recipes",
     abstract: "List the recipes and the halves that compose them, or show one stage by stage.",
@@ -20,10 +20,11 @@ struct RecipesCommand: ParsableCommand {
       """)
 
   @Argument(
-    help: ArgumentHelp("One recipe or half of one; all if left out.", valueName: "name|file"))
+    help: ArgumentHelp("One recipe or half of one; all if left out.", valueName: "name|file"),
+    completion: .recipesAndHalves)
   var recipe: String?
   @OptionGroup var parts: RecipePartOptions
-  @OptionGroup var output: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let composed = try parts.composedName()
@@ -41,7 +42,7 @@ struct RecipesCommand: ParsableCommand {
 
   private func list() throws {
     let console = Console.current
-    if output.json {
+    if printing.json {
       try console.print(
         json: .object([
           "recipes": .array(RecipeRegistry.all.map(\.jsonValue)),
@@ -66,7 +67,7 @@ struct RecipesCommand: ParsableCommand {
 
   private func show(_ recipe: Recipe) throws {
     let console = Console.current
-    if output.json {
+    if printing.json {
       try console.print(json: recipe.jsonValue)
       return
     }
@@ -80,7 +81,7 @@ struct RecipesCommand: ParsableCommand {
   /// A half, and the halves of its name that the other kind has.
   private func show(_ halves: [RecipePart]) throws {
     let console = Console.current
-    if output.json {
+    if printing.json {
       try console.print(json: halves.count == 1 ? halves[0].jsonValue : .array(halves.map(\.jsonValue)))
       return
     }

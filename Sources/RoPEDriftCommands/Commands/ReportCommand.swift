@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Measures drift and writes a report folder.
-struct ReportCommand: ParsableCommand {
+struct ReportCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
     abstract: "Measure how far each token's relative position drifts, and write the tables.",
@@ -35,31 +35,27 @@ struct ReportCommand: ParsableCommand {
   @OptionGroup var problem: ProblemOptions
   @OptionGroup var page: PageOptions
   @OptionGroup var threads: ThreadsOption
-  @OptionGroup var format: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
-    let chosen = try recipes.resolve(default: RecipeRegistry.all)
-    let comparisons = try shifts.comparisons()
-    let sweep = try shifts.sweepPairs()
-    let lengths = try shifts.prefixLengths()
     guard output != "-" else {
       throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
     }
     let location = try OutputLocation(checking: output, replacing: force)
-    let attention = try input.open()
-    let experiment = try experiment(
-      attention, recipes: chosen, comparisons: comparisons, sweep: sweep, lengths: lengths)
-
-    let request = try page.resolve(recipes: chosen)
+    let experiment = try DriftExperiment(
+      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
+    let request = try page.resolve(recipes: experiment.emulations.map(\.recipe))
 
     let folder = try StagedFolder(at: location)
     let results = try InterruptionGuard.protecting(cleanup: { folder.discard() }) {
-      let meter = ProgressMeter("pairs", total: experiment.workload)
+      let meter = console.progress("pairs", total: experiment.workload)
       let results = try experiment.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       let record = try RunRecord(
-        command: canonicalCommand, toolVersion: RoPEDriftVersion.current, results: results)
+        command: CanonicalCommand(report: input, recipes, shifts, selection, problem).words
+          + self.page.canonicalWords,
+        toolVersion: RoPEDriftVersion.current, results: results)
       let page = try request?.page(of: results, threads: threads.count) { console.note($0) }
       let failure = try DriftReport.write(record, page: page, into: folder)
       if let left = try folder.commit() {
@@ -67,7 +63,7 @@ struct ReportCommand: ParsableCommand {
       }
       return (results, record, failure)
     }
-    if format.json {
+    if printing.json {
       try console.print(json: try Self.json(results.0, results.1))
     } else {
       try console.write(results.0.summaryText)
@@ -78,53 +74,6 @@ struct ReportCommand: ParsableCommand {
       throw CommandFailure(
         .failed, "\(failure.description); the report at '\(output)' is whole but holds no pictures")
     }
-  }
-
-  private func experiment(
-    _ attention: AttentionInput, recipes: [Recipe], comparisons: [ShiftPair], sweep: [ShiftPair],
-    lengths: [Int]?
-  ) throws -> DriftExperiment {
-    let layers = try selection.resolveLayers(of: attention)
-    let heads = try selection.resolveHeads(of: layers[0], in: attention)
-    let resolved = try problem.resolve(for: attention, layers: layers)
-    do {
-      return try DriftExperiment(
-        input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
-        scale: resolved.scale, softcap: resolved.softcap,
-        recipes: recipes, layers: layers.map(\.index), heads: heads, comparisons: comparisons, sweep: sweep,
-        lengths: lengths, usesStoredFrequencies: resolved.usesStoredFrequencies)
-    } catch let error as ExperimentError {
-      throw CommandFailure(.wrongUsage, error.description)
-    }
-  }
-
-  /// The command that makes the same bytes: without the output path, `--force`, `--threads` and `--json`.
-  private var canonicalCommand: [String] {
-    var words = ["ropedrift", "report"]
-    if let name = input.input { words.append(name) }
-    func add(_ flag: String, _ value: String?) {
-      if let value {
-        words += [value.hasPrefix("-") ? "\(flag)=\(value)" : flag] + (value.hasPrefix("-") ? [] : [value])
-      }
-    }
-    for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }
-    for pair in shifts.shifts { add("--shifts", pair) }
-    add("--sweep", shifts.sweep)
-    add("--against-shift", shifts.againstShift)
-    add("--lengths", shifts.lengths)
-    add("--layers", selection.layers?.description)
-    add("--heads", selection.heads?.description)
-    add("--model", problem.frequencies.model.model)
-    add("--layer-type", problem.frequencies.model.layerType)
-    add("--sequence-length", problem.frequencies.model.sequenceLength.map(String.init))
-    add("--base", problem.frequencies.base?.text)
-    add("--rotary-size", problem.frequencies.rotarySize.map(String.init))
-    add("--scaling", problem.frequencies.scaling)
-    add("--layout", problem.layout)
-    add("--scale", problem.scale?.text)
-    add("--softcap", problem.softcap?.text)
-    if problem.storedFrequencies { words.append("--stored-frequencies") }
-    return words + page.canonicalWords
   }
 
   /// The record of the run and the rows of summary.csv.

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// Rounds values into formats and decodes encodings.
-struct RoundCommand: ParsableCommand {
+struct RoundCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "round",
     abstract: "Round values into formats, or decode encodings.",
@@ -29,7 +29,7 @@ struct RoundCommand: ParsableCommand {
   var bits: [String] = []
   @OptionGroup var formats: FormatOptions
   @OptionGroup var rounding: RoundingOptions
-  @OptionGroup var output: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
@@ -55,7 +55,7 @@ struct RoundCommand: ParsableCommand {
         results.append(RoundingResult(typed, format, try encoding.encoding(in: format)))
       }
     }
-    if output.json {
+    if printing.json {
       try console.print(json: .array(results.map { $0.json(rounding) }))
     } else {
       var table = AlignedTextTable(header: RoundingResult.header)

@@ -4,7 +4,7 @@ import ArgumentParser
 import RoPEDrift
 
 /// One score.
-struct ScoreCommand: ParsableCommand {
+struct ScoreCommand: PrintingCommand {
   static let configuration = CommandConfiguration(
     commandName: "score",
     abstract: "Print one attention score: exact to N digits, or a recipe's bits stage by stage.",
@@ -21,7 +21,7 @@ struct ScoreCommand: ParsableCommand {
   @OptionGroup var digits: DigitsOption
   @Flag(help: "Show every pair and channel, not only the first ones (JSON always has all).")
   var full = false
-  @OptionGroup var output: JSONOption
+  @OptionGroup var printing: PrintingOptions
 
   func run() throws {
     let console = Console.current
@@ -57,7 +57,7 @@ struct ScoreCommand: ParsableCommand {
     let value = try exact?.decimal(digits: digits) ?? "NaN"
     let rounded = try exact.map { try CorrectlyRounded.values(of: $0) } ?? []
 
-    if output.json {
+    if printing.json {
       var object: JSONObject = [
         "input": .string(input.spelling), "layer": .integer(pair.layer), "head": .integer(pair.head),
         "key_head": .integer(pair.keyHead), "query": .integer(pair.queryRow), "key": .integer(pair.keyRow),

@@ -65,6 +65,14 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
       } else {
         self.init(.failed, error.description)
       }
+    case let error as BaselineError:
+      switch error {
+      case .unreadable, .malformed, .incompatible: self.init(.comparisonMissing, error.description)
+      case .allowance, .unknownMetric: self.init(.wrongUsage, error.description)
+      }
+    case let error as ComparisonInputError: self.init(.comparisonMissing, error.description)
+    case let error as BudgetError: self.init(.failed, error.description)
+    case let error as ComparatorError: self.init(.wrongUsage, error.description)
     case let error as UndecidedRounding: self.init(.failed, error.description)
     default: self.init(.failed, String(describing: error))
     }

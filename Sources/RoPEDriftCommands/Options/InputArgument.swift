@@ -9,7 +9,7 @@ public struct InputArgument: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
       "A safetensors file, a folder of .npy files, - (standard input) or synthetic:KIND,key=value; the shipped sample if left out.",
-      valueName: "INPUT"))
+      valueName: "INPUT"), completion: .inputs)
   public var input: String?
 
   /// For the parser.
@@ -19,7 +19,13 @@ public struct InputArgument: ParsableArguments {
   ///
   /// - Throws: ``TensorFileError``.
   public func open() throws -> AttentionInput {
-    if let input { try AttentionInput.open(input) } else { try AttentionInput.shippedSample() }
+    let opened = try input.map { try AttentionInput.open($0) } ?? AttentionInput.shippedSample()
+    for layer in opened.layerShapes {
+      Console.current.detail(
+        "input \(opened.spelling), layer \(layer.index): \(layer.queryHeads) query heads, \(layer.kvHeads) key heads of "
+          + "\(layer.headSize) channels, \(layer.queryTokens) queries, \(layer.keyTokens) keys")
+    }
+    return opened
   }
 }
 

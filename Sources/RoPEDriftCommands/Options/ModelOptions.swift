@@ -9,7 +9,7 @@ public struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A model by name ('ropedrift models' lists them) or a Hugging Face config.json; says what other flags leave out.",
-      valueName: "name|config.json"))
+      valueName: "name|config.json"), completion: .models)
   public var model: String?
   /// As typed.
   @Option(

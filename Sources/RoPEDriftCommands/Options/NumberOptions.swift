@@ -33,7 +33,7 @@ public struct FormatOptions: ParsableArguments {
     name: .customLong("format"),
     help: ArgumentHelp(
       "A format by name (bf16 fp16 fp32 tf32 fp64 fp8-e4m3fn fp8-e5m2) or as p11e-14:15; repeatable.",
-      valueName: "format"))
+      valueName: "format"), completion: .formats)
   public var names: [String] = []
 
   /// For the parser.
@@ -57,7 +57,8 @@ public struct RoundingOptions: ParsableArguments {
   /// As typed.
   @Option(
     help: ArgumentHelp(
-      "nearest-even, nearest-away, toward-zero, up, down, odd or stochastic.", valueName: "rounding"))
+      "nearest-even, nearest-away, toward-zero, up, down, odd or stochastic.", valueName: "rounding"),
+    completion: .roundings)
   public var rounding = "nearest-even"
   /// The seed of stochastic rounding.
   @Option(help: ArgumentHelp("Seed of stochastic rounding (default: 0).", valueName: "n"))

@@ -31,7 +31,7 @@ public struct FrequencyOptions: ParsableArguments {
           ([rule.name] + (rule.keys.isEmpty ? [] : [rule.keys.map { $0.key }.joined(separator: ", ")]))
             .joined(separator: ": ")
         }.joined(separator: "; ") + ".",
-      valueName: "scaling"))
+      valueName: "scaling"), completion: .scalings)
   public var scaling: String?
 
   /// For the parser.
@@ -69,7 +69,7 @@ public struct ProblemOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Pairing of channels: half-split or interleaved; overrides the input's rope.layout.",
-      valueName: "layout"))
+      valueName: "layout"), completion: .layouts)
   public var layout: String?
   /// The attention scale; nil for 1/sqrt(head size).
   @Option(
@@ -133,6 +133,7 @@ public struct ProblemOptions: ParsableArguments {
       resolved.softcap = softcap
     }
     resolved.usesStoredFrequencies = storedFrequencies
+    Console.current.detail("problem: \(resolved.inWords)")
     return resolved
   }
 }
@@ -198,6 +199,17 @@ public struct ResolvedProblem: Sendable {
     }
     let angles = ExactAngles(units: units)
     return try ReferenceProblem(embedding: embedding, scale: scale, softcap: softcap, angles: angles)
+  }
+
+  /// Everything that was resolved, in one line.
+  var inWords: String {
+    [
+      "layout \(layout.rawValue)", "base \(base.text)",
+      "rotary size \(rotarySize.map { String($0.value) } ?? "of the whole head")",
+      "scaling \(scaling.value.isDefault ? "none" : scaling.value.spelling)", "scale \(scaleInWords)",
+      "softcap \(softcap?.text ?? "none")",
+      "frequencies of the reference \(usesStoredFrequencies ? "as each recipe stores them" : "exact")",
+    ].joined(separator: ", ")
   }
 
   /// The scale in words: `1/sqrt(head size)` or what was typed.

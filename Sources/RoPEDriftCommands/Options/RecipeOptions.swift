@@ -10,7 +10,7 @@ public struct RecipeOptions: ParsableArguments {
     name: .customLong("recipe"),
     help: ArgumentHelp(
       "A recipe by name ('ropedrift recipes' lists them), ROTARY/ATTENTION/TYPE, or your own .json file; repeatable.",
-      valueName: "name|file"))
+      valueName: "name|file"), completion: .recipes)
   public var names: [String] = []
   /// The halves of one more recipe.
   @OptionGroup public var parts: RecipePartOptions
@@ -49,16 +49,19 @@ public struct RecipeOptions: ParsableArguments {
 public struct RecipePartOptions: ParsableArguments {
   /// The rotary half.
   @Option(
-    help: ArgumentHelp("The rotary half of a composed recipe, as in 'ropedrift recipes'.", valueName: "name"))
+    help: ArgumentHelp("The rotary half of a composed recipe, as in 'ropedrift recipes'.", valueName: "name"),
+    completion: .rotaryHalves)
   public var rotary: String?
   /// The attention half.
   @Option(
     help: ArgumentHelp(
       "The attention half of a composed recipe; left out, the one that goes with the rotary half.",
-      valueName: "name"))
+      valueName: "name"), completion: .attentionHalves)
   public var attention: String?
   /// The model type.
-  @Option(help: ArgumentHelp("The model type of a composed recipe.", valueName: "bf16|fp16|fp32"))
+  @Option(
+    help: ArgumentHelp("The model type of a composed recipe.", valueName: "bf16|fp16|fp32"),
+    completion: .modelTypes)
   public var type: String?
 
   /// For the parser.
