@@ -156,7 +156,7 @@ let package = Package(
         "ArbitraryPrecision", "DriftAnalysis", "EmulatedEngine", "FloatingPointFormats", "ReferenceEngine",
         "RotaryAttention", "StrictJSON", "TensorIO",
       ]),
-    .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting"]),
+    .testTarget(name: "DriftReportingTests", dependencies: ["DriftReporting", "DriftAnalysis"]),
 
     // Verdicts: a recipe held to a budget, and another implementation's tensors held to the exact reference and to a recipe.
     .target(

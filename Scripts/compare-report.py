@@ -2,9 +2,11 @@
 """Compares two report folders: the same files with the same bytes.
 
 run.json may differ in the values under its top-level key "versions" (the tool's and MPFR's) and nowhere else; its keys,
-their order and the spelling of its numbers must be the same.
+their order and the spelling of its numbers must be the same. Photographs (*.png beside the files of EXPECTED) are no part of a
+report. With --without-pictures, figures/*.svg are not compared, nor report.html, which holds them, and datapackage.json, which lists
+them: for a machine on which no pictures could be made.
 
-Usage: Scripts/compare-report.py EXPECTED FOUND
+Usage: Scripts/compare-report.py [--without-pictures] EXPECTED FOUND
 Exit code: 0 the same, 1 different, 2 wrong usage or unreadable. Python 3.8 or later, nothing else.
 """
 
@@ -13,9 +15,14 @@ import pathlib
 import sys
 
 SHOWN = 5  # differences shown for each file
+pictures = True  # whether pictures and the page are compared
 
 
 def main(arguments):
+    global pictures
+    if arguments[:1] == ["--without-pictures"]:
+        pictures = False
+        arguments = arguments[1:]
     if len(arguments) != 2:
         sys.exit(fail(__doc__.split("\n\n")[2]))
     expected, found = map(pathlib.Path, arguments)
@@ -37,7 +44,13 @@ def fail(message):
 
 
 def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+    names = (str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+    return sorted(name for name in names if not name.endswith(".png") and (pictures or not is_picture(name)))
+
+
+def is_picture(name):
+    # datapackage.json lists the pictures.
+    return name.endswith(".svg") or name in ("report.html", "datapackage.json")
 
 
 def folder_differences(expected, found):

@@ -77,12 +77,15 @@ public struct OutputLocation: Sendable, Hashable {
         if FileKind(atLink: place) != .file { return "'\(name)' in it is not a plain file" }
         continue
       }
-      guard inner == nil, known.contains(where: { $0.hasPrefix(entry + "/") }), FileKind(atLink: place) == .folder
+      guard inner == nil, known.contains(where: { $0.hasPrefix(entry + "/") }),
+        FileKind(atLink: place) == .folder
       else { return "it holds '\(name)', which no report wrote" }
       guard let inside = try? FileManager.default.contentsOfDirectory(atPath: place).sorted() else {
         return "the folder '\(name)' in it cannot be read"
       }
-      if let finding = finding(in: inside.filter { $0 != ".DS_Store" }, of: name, known: known) { return finding }
+      if let finding = finding(in: inside.filter { $0 != ".DS_Store" }, of: name, known: known) {
+        return finding
+      }
     }
     return nil
   }

@@ -33,7 +33,8 @@ extension PageMeasurements {
         PageMeasurementTable(
           description: Self.table(
             AngleTable.pairs.description,
-            "Recipes with the same frequency, position and angle stages have the same angles and stand under the first one's name. "),
+            "Recipes with the same frequency, position and angle stages have the same angles and stand under the first one's name. "
+          ),
           forEachRow: { write in
             for group in groups { try AngleTable.pairs.forEachRow(group.measured, write) }
           }))
@@ -42,7 +43,8 @@ extension PageMeasurements {
   }
 
   private static func table(_ table: TableDescription, _ what: String) -> TableDescription {
-    TableDescription(name: table.name, title: table.title, summary: what + table.summary, schema: table.schema)
+    TableDescription(
+      name: table.name, title: table.title, summary: what + table.summary, schema: table.schema)
   }
 
   /// A record of a run with what was measured for the page, under `page`.
@@ -67,7 +69,9 @@ extension PageMeasurements {
           .object([
             "recipes": .array(group.names.map(JSONValue.string)),
             "positions": .array(
-              group.results.ranges.map { .array([.integer($0.positions.lowerBound), .integer($0.positions.upperBound)]) }),
+              group.results.ranges.map {
+                .array([.integer($0.positions.lowerBound), .integer($0.positions.upperBound)])
+              }),
             "tier": group.results.isFast ? "fast" : "plain",
           ])
         }),

@@ -66,7 +66,7 @@ public struct PageMeasurements: Sendable {
     embedding = results.experiment.embedding
     attributions = try Self.recipes(choice, results).map { recipe in
       guard let recipe else {
-        return .left(recipe: nil, reason: "no recipe has any drift between the shifts compared first")
+        return .left(recipe: nil, reason: "no recipe has a D above zero between the shifts compared first")
       }
       return try Self.attribution(
         of: recipe, results, isAsked: choice != .greatestDrift, threads: threads, willMeasure: willMeasure)
@@ -99,7 +99,9 @@ public struct PageMeasurements: Sendable {
     let known = heads.compactMap { head in head.totals.dWeighted.map { (head, $0) } }
     guard let worst = firstMaximum(known, by: \.1), worst.1 > 0, let shifts = experiment.comparisons.first
     else {
-      return .left(recipe: recipe.name, reason: "it has no drift between the shifts compared first")
+      return .left(
+        recipe: recipe.name,
+        reason: "none of its heads has a finite D above zero between the shifts compared first")
     }
     let pairs = worst.0.totals.visiblePairs
     guard isAsked || pairs <= pairLimit else {

@@ -7,16 +7,39 @@ enum PageText {
   /// Four significant digits.
   static func number(_ value: Double) -> String { AlignedTextTable.text(value) }
 
-  /// A part of 1 as `12.4 %`, with three significant digits.
+  /// A part of 1 as `12.4 %`, with three significant digits and a space that does not break.
   static func percent(_ part: Double) -> String {
     guard part.isFinite else { return DecimalText.shortest(part) }
-    return AlignedTextTable.text(part * 100, digits: 3) + " %"
+    return AlignedTextTable.text(part * 100, digits: 3) + "\u{A0}%"
   }
 
-  /// `n times`, with three significant digits and no exponent below a million.
-  static func times(_ factor: Double) -> String {
-    guard factor.isFinite, factor >= 1000, factor < 1e6 else { return "\(AlignedTextTable.text(factor, digits: 3)) times" }
-    return "\(Int(factor.rounded())) times"
+  /// Three significant digits, without an exponent from a thousand to a thousand million: `66100`.
+  static func factor(_ factor: Double) -> String {
+    guard factor.isFinite, factor >= 1000, factor < 1e9 else {
+      return AlignedTextTable.text(factor, digits: 3)
+    }
+    var unit = 1.0
+    while factor / unit >= 1000 { unit *= 10 }
+    return String(Int((factor / unit).rounded()) * Int(unit))
+  }
+
+  /// `a`, or `a to b` where the least and the greatest are spelled differently.
+  static func interval(_ values: [Double], _ spell: (Double) -> String) -> String {
+    guard let least = values.min().map(spell), let greatest = values.max().map(spell) else { return "–" }
+    return least == greatest ? least : "\(least) to \(greatest)"
+  }
+
+  /// Ascending indices as `0–8, 12`.
+  static func indices(_ indices: [Int]) -> String {
+    var ranges: [ClosedRange<Int>] = []
+    for index in indices {
+      if let last = ranges.last, last.upperBound + 1 == index {
+        ranges[ranges.count - 1] = last.lowerBound...index
+      } else {
+        ranges.append(index...index)
+      }
+    }
+    return ranges.map(range).joined(separator: ", ")
   }
 
   /// `3` or `3–7`.

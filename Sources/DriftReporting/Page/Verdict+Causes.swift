@@ -11,14 +11,18 @@ extension Verdict {
       case .left(let recipe, let reason):
         return Finding(
           heading: "Which rounding",
-          text: (recipe.map { "\(data.shown($0)) was not taken apart: " } ?? "Nothing was taken apart: ") + reason + ".")
+          text: (recipe.map { "\(data.shown($0)) was not taken apart: " } ?? "Nothing was taken apart: ")
+            + reason + ".")
       case .measured(let results, let layer, let head):
-        guard let recipe = results.recipes.first, let comparison = recipe.comparisons.first else { return nil }
+        guard let recipe = results.recipes.first, let comparison = recipe.comparisons.first else {
+          return nil
+        }
         let parts = ValueSpace.allCases.compactMap { cause(recipe, comparison.all, $0) }
         guard !parts.isEmpty else { return nil }
         return Finding(
           heading: "Which rounding",
-          text: "\(data.shown(recipe.variants.recipe.name)) on layer \(layer) head \(head) alone, by root mean square drift: "
+          text:
+            "\(data.shown(recipe.variants.recipe.name)) on layer \(layer) head \(head) alone, by root mean square drift: "
             + parts.joined(separator: "; ") + ".")
       }
     }
@@ -39,24 +43,54 @@ extension Verdict {
       part.saved(quantity, byStage: stage).map { (stage: stage, saved: $0) }
     }
     if let best = firstMaximum(savings, by: \.saved), best.saved > 0 {
-      text += ", and leaving \(stages[best.stage].name) unrounded takes away most, \(PageText.percent(best.saved)) of the root mean square"
+      text +=
+        ", and leaving \(stages[best.stage].name) unrounded takes away most, \(PageText.percent(best.saved)) of the root mean square"
     }
     return text
   }
 
   /// The angle errors of binary32 and of the worst.
   static func angles(_ data: PageData) -> Finding? {
-    let known = data.measurements.angles.compactMap { group -> (name: String, worst: LocatedError, last: Int)? in
+    let known = data.measurements.angles.compactMap {
+      group -> (name: String, worst: LocatedError, last: Int)? in
       guard
         let worst = firstMaximum(group.results.ranges.compactMap { $0.total.angle }, by: \.magnitude)
       else { return nil }
       return (data.shown(group.names[0]), worst, group.results.ranges.last!.positions.upperBound)
     }
     guard !known.isEmpty else { return nil }
+    let isCommon = known.allSatisfy { $0.last == known[0].last }
     let parts = known.map { entry in
-      "\(PageText.number(entry.worst.magnitude)) rad under \(entry.name) (pair \(entry.worst.pair), position \(entry.worst.position), of positions up to \(entry.last))"
+      "\(PageText.number(entry.worst.magnitude)) rad under \(entry.name) (pair \(entry.worst.pair), position \(entry.worst.position)"
+        + (isCommon ? ")" : ", of positions up to \(entry.last))")
     }
-    return Finding(heading: "Angles", text: "Stored angles are off by up to \(PageText.list(parts)).")
+    return Finding(
+      heading: "Angles",
+      text:
+        "\(isCommon ? "Up to position \(known[0].last) stored" : "Stored") angles are off by up to \(PageText.list(parts))."
+    )
+  }
+
+  /// Elements of q and k that a recipe's input format cannot hold; recipes of equal counts together.
+  static func inputRounding(_ data: PageData) -> Finding? {
+    var groups: [(counts: InputRoundingCounts, names: [String])] = []
+    for (name, recipe) in data.recipes {
+      let counts = recipe.inputRounding
+      guard counts.overflow + counts.underflow > 0 else { continue }
+      if let index = groups.firstIndex(where: { $0.counts == counts }) {
+        groups[index].names.append(name)
+      } else {
+        groups.append((counts, [name]))
+      }
+    }
+    guard !groups.isEmpty else { return nil }
+    let parts = groups.map { group in
+      "under \(PageText.list(group.names)) \(PageText.count(group.counts.overflow, "element")) of q and k overflow, \(group.counts.underflow) lose bits "
+        + "below the normal range and \(group.counts.flushedToZero) of those become zero"
+    }
+    return Finding(
+      heading: "Input",
+      text: "In the input format, \(parts.joined(separator: "; ")). That is error, not drift.")
   }
 
   /// Always there: that nothing is missing is a finding too.
@@ -73,12 +107,7 @@ extension Verdict {
         guard logit.nonfiniteCount + probability.nonfiniteCount > 0 else { continue }
         parts.append(
           "under \(name), shifts \(comparison.shifts.first) against \(comparison.shifts.second), the drift of \(logit.nonfiniteCount) of "
-            + "\(logit.count) logits and of \(probability.nonfiniteCount) of \(probability.count) probabilities is not finite")
-      }
-      let rounding = recipe.inputRounding
-      if rounding.overflow + rounding.underflow > 0 {
-        parts.append(
-          "in the input of \(name) \(PageText.count(rounding.overflow, "element")) overflow and \(rounding.underflow) lose bits below the normal range"
+            + "\(logit.count) logits and of \(probability.nonfiniteCount) of \(probability.count) probabilities is not finite"
         )
       }
     }

@@ -17,12 +17,15 @@ enum Verdict {
   static func findings(_ data: PageData) -> [Finding] {
     guard !data.results.experiment.comparisons.isEmpty else { return [nonFinite(data)] }
     return [
-      size(data, .probability), size(data, .logit), greatestKey(data, .logit), greatestKey(data, .probability),
+      size(data, .probability), size(data, .logit), greatestKey(data, .logit),
+      greatestKey(data, .probability),
       firstToken(data), sign(data), length(data), error(data),
-    ].compactMap { $0 } + stages(data) + [angles(data)].compactMap { $0 } + [nonFinite(data)]
+    ].compactMap { $0 } + stages(data) + [angles(data), inputRounding(data)].compactMap { $0 } + [
+      nonFinite(data)
+    ]
   }
 
-  private static func totals(_ recipe: RecipeResults) -> DriftTotals { recipe.comparisons[0].totals }
+  static func totals(_ recipe: RecipeResults) -> DriftTotals { recipe.comparisons[0].totals }
 
   // MARK: How much
 
@@ -58,8 +61,8 @@ enum Verdict {
       let others = known.filter { $0.name != "fp32" }.sorted { $0.value > $1.value }
       if !others.isEmpty {
         text +=
-          " Against fp32 it is "
-          + PageText.list(others.map { "\(PageText.times($0.value / base.value)) as great under \($0.name)" }) + "."
+          " In multiples of fp32's: "
+          + PageText.list(others.map { "\(PageText.factor($0.value / base.value)) under \($0.name)" }) + "."
       }
     }
     return Finding(heading: heading, text: text)
@@ -82,7 +85,8 @@ enum Verdict {
     if worst.count == 1 {
       return Finding(
         heading: heading,
-        text: "Key \(first.key.key) has the greatest share \(qualifier): \(PageText.percent(first.share)) under \(first.name), "
+        text:
+          "Key \(first.key.key) has the greatest share \(qualifier): \(PageText.percent(first.share)) under \(first.name), "
           + uniform(first.key, space) + ".")
     }
     // Keys by how many recipes they lead under.
@@ -107,7 +111,7 @@ enum Verdict {
     guard let share = view.share, let uniform = view.uniformShare, uniform > 0 else {
       return "with no uniform share"
     }
-    return "\(PageText.times(share / uniform)) its uniform share of \(PageText.percent(uniform))"
+    return "\(PageText.factor(share / uniform)) times its uniform share of \(PageText.percent(uniform))"
   }
 
   // MARK: The first token
@@ -128,29 +132,37 @@ enum Verdict {
         sentences.append("In \(space.plural) there is no drift to share.")
         continue
       }
-      let above = view.filter { $0.share > $0.uniform }.count
       let leading = data.recipes.filter { leads($0.results, space) }.count
-      let shares = view.map(\.share)
+      let under =
+        leading == 0
+        ? "no recipe" : leading == view.count ? "every recipe" : "\(leading) of \(view.count) recipes"
       sentences.append(
-        "In \(space.plural) its unweighted share is \(interval(shares, PageText.percent)), "
-          + "\(interval(view.map { $0.share / $0.uniform }, PageText.times)) its uniform share of \(PageText.percent(any.uniform)): "
-          + "above it under \(above) of \(PageText.count(view.count, "recipe")), the greatest of all keys under \(leading).")
+        "In \(space.plural) it carries the greatest share under \(under): \(PageText.interval(view.map(\.share), PageText.percent)) of all "
+          + "\(space.drift), unweighted, which is \(PageText.interval(view.map { $0.share / $0.uniform }, PageText.factor)) times its "
+          + "uniform share of \(PageText.percent(any.uniform)).")
     }
     let weighted = data.recipes.compactMap { weightedShare($0.results) }
     if !weighted.isEmpty {
       sentences.append(
-        "Of the weighted D, in which every key counts alike, it has \(interval(weighted, PageText.percent)).")
+        "Of the weighted D, in which every key counts alike, it has \(PageText.interval(weighted, PageText.percent))."
+      )
     }
-    let changes = data.recipes.compactMap { totals($0.results).concentration(in: .probability)?.relativeChange }
+    let changes = data.recipes.compactMap {
+      totals($0.results).concentration(in: .probability)?.relativeChange
+    }
     if !changes.isEmpty {
+      let others = data.recipes.compactMap { relativeChangeOfOthers($0.results) }
       sentences.append(
-        "Relative to the attention that it draws it changes by \(interval(changes, PageText.percent)) (Σ|δA|/ΣA).")
+        "Relative to the attention that it draws (Σ|δA|/ΣA) it changes by \(PageText.interval(changes, PageText.percent))"
+          + (others.isEmpty
+            ? "." : ", all other keys together by \(PageText.interval(others, PageText.percent))."))
     }
     let bounded = data.recipes.filter { $0.results.shareBound == .half }.count
     sentences.append(
       bounded == 0
         ? "No bound on unweighted probability shares holds, because A is rounded."
-        : "Unweighted probability shares cannot exceed 1/2 under \(bounded) of \(PageText.count(data.recipes.count, "recipe")), where A is not rounded.")
+        : "Unweighted probability shares cannot exceed 1/2 under \(bounded) of \(PageText.count(data.recipes.count, "recipe")), where A is not rounded."
+    )
     return Finding(heading: "The first token", text: sentences.joined(separator: " "))
   }
 
@@ -170,64 +182,14 @@ enum Verdict {
     return sum * Double(comparison.heads.count) / Double(first.count) / all
   }
 
-  /// `a`, or `a to b`.
-  private static func interval(_ values: [Double], _ spell: (Double) -> String) -> String {
-    let (least, greatest) = (spell(values.min()!), spell(values.max()!))
-    return least == greatest ? least : "\(least) to \(greatest)"
-  }
-
-  // MARK: Sign, length, error
-
-  private static func sign(_ data: PageData) -> Finding? {
-    let parts = data.recipes.compactMap { name, recipe -> (name: String, part: Double, mean: Double)? in
-      let sums = totals(recipe).logit
-      guard let mean = sums.mean, mean > 0, let signed = sums.signedMean else { return nil }
-      return (name, abs(signed) / mean, signed)
+  /// Σ|δA| / ΣA over the pairs of all keys but the first.
+  private static func relativeChangeOfOthers(_ recipe: RecipeResults) -> Double? {
+    var (drift, attention) = (0.0, 0.0)
+    for key in recipe.comparisons[0].keys where key.key > 0 {
+      guard let sum = key.probability.sumOfMagnitudes, let drawn = key.attention else { continue }
+      drift += sum
+      attention += drawn
     }
-    guard let worst = firstMaximum(parts, by: \.part) else { return nil }
-    return Finding(
-      heading: "Bias",
-      text: "The signed mean of δs is at most \(PageText.percent(worst.part)) of the mean |δs| under any recipe "
-        + "(\(worst.name), \(PageText.number(worst.mean))): "
-        + (worst.part < 0.1
-          ? "logits move up and down alike." : "there logits do not move up and down alike."))
-  }
-
-  private static func length(_ data: PageData) -> Finding? {
-    let lengths = data.results.experiment.lengths
-    guard lengths.count > 1 else { return nil }
-    let curves = data.recipes.compactMap { name, recipe -> (name: String, values: [Double])? in
-      let values = recipe.comparisons[0].lengths.compactMap(\.totals.dLogit)
-      return values.count == lengths.count && values[0] > 0 ? (name, values) : nil
-    }
-    guard !curves.isEmpty else { return nil }
-    let rising = curves.filter { curve in zip(curve.values, curve.values.dropFirst()).allSatisfy { $0 < $1 } }
-    let falling = curves.filter { curve in zip(curve.values, curve.values.dropFirst()).allSatisfy { $0 > $1 } }
-    let factors = curves.map { $0.values.last! / $0.values[0] }
-    return Finding(
-      heading: "Length",
-      text: "From \(lengths[0]) to \(lengths.last!) tokens D_logit (logits, first token, absolute) grows at every step under "
-        + "\(rising.count) and falls at every step under \(falling.count) of \(PageText.count(curves.count, "recipe")); at the end it is "
-        + "\(interval(factors, PageText.times)) what it was.")
-  }
-
-  private static func error(_ data: PageData) -> Finding? {
-    let known = data.recipes.compactMap { name, recipe -> (name: String, mean: Double, greatest: Double)? in
-      let sums = recipe.comparisons[0].error.logit.absolute
-      guard let mean = sums.mean, let greatest = sums.maximum else { return nil }
-      return (name, mean, greatest)
-    }
-    guard let worst = firstMaximum(known, by: \.mean) else { return nil }
-    let best = firstMaximum(known, by: { -$0.mean })!
-    func words(_ entry: (name: String, mean: Double, greatest: Double)) -> String {
-      "\(entry.name) with a mean |error| of \(PageText.number(entry.mean)) and \(PageText.number(entry.greatest)) at most"
-    }
-    let shift = data.results.experiment.comparisons[0].first
-    return Finding(
-      heading: "Error against the exact reference",
-      text: "In logits at shift \(shift), absolute: "
-        + (known.count == 1
-          ? words(worst) : "the farthest off is \(words(worst)), the nearest \(words(best))")
-        + ". Error is another question than drift: it holds the rounding of inputs and frequencies too.")
+    return attention > 0 ? drift / attention : nil
   }
 }

@@ -71,7 +71,8 @@ struct ReportCommand: PrintingCommand {
     }
     // The report is in place and whole; only its pictures are missing.
     if let failure = results.2 {
-      throw CommandFailure(.failed, "\(failure.description); the report at '\(output)' is whole but holds no pictures")
+      throw CommandFailure(
+        .failed, "\(failure.description); the report at '\(output)' is whole but holds no pictures")
     }
   }
 

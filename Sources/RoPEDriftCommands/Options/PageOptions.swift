@@ -6,12 +6,15 @@ import RoPEDrift
 /// `--html`, `--figure-renderer`, `--attribution`.
 public struct PageOptions: ParsableArguments {
   /// Whether a page is written.
-  @Flag(help: "Also write report.html, a page to read, and figures/ with a Vega-Lite specification for each picture.")
+  @Flag(
+    help:
+      "Also write report.html, a page to read, and figures/ with a Vega-Lite specification for each picture.")
   public var html = false
   /// The interpreter that makes pictures, as typed.
   @Option(
     help: ArgumentHelp(
-      "A Python with vl-convert-python, which makes the pictures (figures/*.svg, and in the page).", valueName: "python"))
+      "A Python with vl-convert-python, which makes the pictures (figures/*.svg, and in the page).",
+      valueName: "python"))
   public var figureRenderer: String?
   /// Recipes to take apart on the page, as typed.
   @Option(
@@ -25,7 +28,8 @@ public struct PageOptions: ParsableArguments {
 
   /// What goes into the command that makes the same page again: not the renderer, whose path is this machine's business.
   public var canonicalWords: [String] {
-    (html ? ["--html"] : []) + attribution.flatMap { $0.hasPrefix("-") ? ["--attribution=\($0)"] : ["--attribution", $0] }
+    (html ? ["--html"] : [])
+      + attribution.flatMap { $0.hasPrefix("-") ? ["--attribution=\($0)"] : ["--attribution", $0] }
   }
 
   /// What is wanted, checked before any work starts.
@@ -35,7 +39,9 @@ public struct PageOptions: ParsableArguments {
   /// - Throws: ``CommandFailure`` (wrong usage), ``FigureRendererError``.
   public func resolve(recipes: [Recipe]) throws -> PageRequest? {
     guard html else {
-      for (flag, isGiven) in [("--figure-renderer", figureRenderer != nil), ("--attribution", !attribution.isEmpty)]
+      for (flag, isGiven) in [
+        ("--figure-renderer", figureRenderer != nil), ("--attribution", !attribution.isEmpty),
+      ]
       where isGiven {
         throw CommandFailure(.wrongUsage, "\(flag) is about the page; add --html")
       }
@@ -73,7 +79,8 @@ public struct PageRequest: Sendable {
   func page(of results: DriftResults, threads: Int, note: (String) -> Void) throws -> ReportPage {
     ReportPage(
       try PageMeasurements(
-        of: results, attributing: attribution, threads: threads, willMeasure: { note("measuring for the page: \($0)") }),
+        of: results, attributing: attribution, threads: threads,
+        willMeasure: { note("measuring for the page: \($0)") }),
       renderer: renderer)
   }
 }

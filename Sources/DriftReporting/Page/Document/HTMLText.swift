@@ -33,7 +33,8 @@ enum HTMLText {
     }
     func row(_ name: String, _ texts: [String]) -> String {
       "<tr>"
-        + zip(texts, isRight).map { text, isRight in element(name, text, isRight ? "class=\"n\"" : "") }.joined()
+        + zip(texts, isRight).map { text, isRight in element(name, text, isRight ? "class=\"n\"" : "") }
+        .joined()
         + "</tr>\n"
     }
     var html = "<div class=\"scroll\"><table>\n<thead>" + row("th", table.header) + "</thead>\n<tbody>\n"

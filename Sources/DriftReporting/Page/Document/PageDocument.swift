@@ -1,4 +1,5 @@
-// The page: title, what was run, the verdict, then pictures with the tables behind them. Readable without scripts, of which it has none.
+// The page: title, what was run, the verdict, then pictures with the tables behind them. Readable without scripts, of which it has none. It is
+// well-formed XML too, so that any XML reader can check it.
 
 import DriftAnalysis
 import FloatingPointFormats
@@ -23,9 +24,9 @@ struct PageDocument {
       <!DOCTYPE html>
       <html lang="en">
       <head>
-      <meta charset="utf-8">
-      <meta name="viewport" content="width=device-width, initial-scale=1">
-      <meta name="color-scheme" content="light dark">
+      <meta charset="utf-8"/>
+      <meta name="viewport" content="width=device-width, initial-scale=1"/>
+      <meta name="color-scheme" content="light dark"/>
       \(HTMLText.element("title", "RoPEDrift: \(input)"))
       <style>
       \(PageStyle.sheet)
@@ -48,7 +49,10 @@ struct PageDocument {
   }
 
   private var navigation: String {
-    let links = [("verdict", "What was found")] + PageSection.allCases.map { ($0.rawValue, $0.title) } + [("files", "Files")]
+    let links =
+      [("verdict", "What was found")] + PageSection.allCases.map { ($0.rawValue, $0.title) } + [
+        ("files", "Files")
+      ]
     return "<nav>"
       + links.map { HTMLText.element("a", $1, "href=\"#\($0)\"") }.joined(separator: "\n") + "</nav>"
   }
@@ -66,12 +70,15 @@ struct PageDocument {
       ("Input", "\(experiment.input.spelling), SHA-256 \(data.record.inputIdentity)"),
       (
         "Shape",
-        "\(shape.queryTokens == shape.keyTokens ? "\(shape.keyTokens) tokens" : "\(shape.queryTokens) queries, \(shape.keyTokens) keys"), "
-          + "\(shape.heads) heads on \(shape.keyValueHeads) key heads of \(embedding.headSize) channels"
+        (shape.queryTokens == shape.keyTokens
+          ? PageText.count(shape.keyTokens, "token")
+          : "\(PageText.count(shape.queryTokens, "query token")), \(PageText.count(shape.keyTokens, "key token"))")
+          + ", \(PageText.count(shape.heads, "head")) on \(PageText.count(shape.keyValueHeads, "key head")) of "
+          + PageText.count(embedding.headSize, "channel")
       ),
       (
         "Measured",
-        "layers \(PageText.list(experiment.layers.map(String.init), atMost: 40)); heads \(PageText.list(experiment.heads.map(String.init), atMost: 40))"
+        "layers \(PageText.indices(experiment.layers)); heads \(PageText.indices(experiment.heads))"
       ),
       (
         "Rotation",
@@ -80,7 +87,10 @@ struct PageDocument {
       ),
       ("Shifts", pairs(experiment.comparisons)),
     ]
-    if !experiment.sweep.isEmpty { rows.append(("Sweep", pairs(experiment.sweep))) }
+    for second in Set(experiment.sweep.map(\.second)).sorted() {
+      let firsts = experiment.sweep.filter { $0.second == second }.map { String($0.first) }
+      rows.append(("Sweep", "\(PageText.list(firsts, atMost: 40)) against \(second)"))
+    }
     let recipes = data.recipes.map { name, recipe in
       "<li>" + HTMLText.element("b", name) + " " + HTMLText.escaped(recipe.emulation.recipe.summary) + "</li>"
     }
@@ -100,10 +110,14 @@ struct PageDocument {
     let findings = Verdict.findings(data).map { finding in
       "<li>" + HTMLText.element("b", finding.heading + ".") + " " + HTMLText.escaped(finding.text) + "</li>"
     }
-    let shifts = data.results.experiment.comparisons.isEmpty ? "" : " About shifts \(data.shifts(0)) where nothing else is said."
+    let shifts =
+      data.results.experiment.comparisons.isEmpty
+      ? "" : " About shifts \(data.shifts(0)) where nothing else is said."
     return "<ul class=\"verdict\">\(findings.joined(separator: "\n"))</ul>\n"
       + HTMLText.element(
-        "p", "δs: difference of a logit between the two shifts. δA: of a probability. \(data.scopeInWords).\(shifts)", "class=\"source\"")
+        "p",
+        "δs: difference of a logit between the two shifts. δA: of a probability. \(data.scopeInWords).\(shifts)",
+        "class=\"source\"")
   }
 
   // MARK: Pictures
@@ -121,10 +135,12 @@ struct PageDocument {
       html += "<details><summary>\(HTMLText.escaped("Shifts \(data.shifts(comparison))"))</summary>\n"
       html += group(others) + "</details>\n"
     }
-    let count = data.results.experiment.comparisons.count
-    if count > data.picturedComparisons.count, own.contains(where: { figures[$0].comparison != nil }) {
+    let left = data.results.experiment.comparisons.count - data.picturedComparisons.count
+    if left > 0, own.contains(where: { figures[$0].comparison != nil }) {
       html += HTMLText.element(
-        "p", "\(count - data.picturedComparisons.count) more pairs of shifts have no pictures; the CSV files hold them.", "class=\"note\"")
+        "p",
+        "\(left == 1 ? "1 more pair of shifts has" : "\(left) more pairs of shifts have") no pictures; the CSV files hold them.",
+        "class=\"note\"")
     }
     return html
   }
@@ -136,7 +152,7 @@ struct PageDocument {
   private func figure(_ index: Int) -> String {
     let figure = figures[index]
     let heading = figure.title
-    var html = "<figure id=\"\(HTMLText.escaped(figure.name))\">\n"
+    var html = "<figure id=\"figure-\(HTMLText.escaped(figure.name))\">\n"
     if let picture = pictures?[index] {
       html += "<div class=\"picture\" role=\"img\" aria-label=\"\(HTMLText.escaped(heading))\">"
       html += EmbeddedPicture.embedded(picture, in: figure.name) + "</div>\n"
@@ -146,7 +162,8 @@ struct PageDocument {
     html += "<figcaption>\(HTMLText.escaped(figure.caption)) "
     html += "<a href=\"\(figure.specificationFile)\">Specification</a></figcaption>\n"
     let isShort = figure.table.rows.count <= 12 && pictures == nil
-    html += "<details\(isShort ? " open" : "")><summary>Figures</summary>\n\(HTMLText.table(figure.table))</details>\n"
+    html +=
+      "<details\(isShort ? " open=\"open\"" : "")><summary>The figures behind it</summary>\n\(HTMLText.table(figure.table))</details>\n"
     return html + "</figure>\n"
   }
 

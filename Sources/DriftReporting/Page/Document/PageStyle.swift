@@ -10,7 +10,7 @@ enum PageStyle {
     ]
     + zip(
       SeriesStyle.colors,
-      ["#5ab4f0", "#ff9a5c", "#4fc99f", "#e39ac8", "#d8bb4a", "#a79dff", "#f288ab", "#b4b4b4"]
+      ["#5ab4f0", "#ff9a5c", "#4fc99f", "#e39ac8", "#d8bb4a", "#a79dff", "#f288ab", "#b4b4b4", "#f4f6f8"]
     ).map { ($0, $1) }
 
   /// The sheet.
@@ -40,7 +40,7 @@ enum PageStyle {
       .pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1.25rem;align-items:start}
       figure{margin:.75rem 0;min-width:0}
       .picture{overflow-x:auto}
-      .picture svg{display:block;max-width:100%;height:auto}
+      .picture svg{display:block;width:100%;max-width:33rem;height:auto}
       figcaption,.source{color:var(--muted);font-size:.875rem;line-height:1.4;margin:.35rem 0;max-width:46rem}
       details{margin:.5rem 0}
       summary{cursor:pointer;padding:.25rem 0}
@@ -57,8 +57,8 @@ enum PageStyle {
       \(dark.joined(separator: "\n"))
       }
       @media print{
-      body{font-size:10pt}main{max-width:none;padding:0}nav{display:none}
-      figure,li,tr{break-inside:avoid}h2,h3{break-after:avoid}
+      :root{font-size:10pt}body{font-size:10pt}main{max-width:none;padding:0}nav{display:none}
+      figure,li,tr{break-inside:avoid}h2,h3,h2+p{break-after:avoid}
       .scroll{overflow:visible;max-height:none}th{position:static}th,td{white-space:normal;padding:.1rem .3rem}
       table{font-size:7.5pt}.pictures{grid-template-columns:1fr 1fr}
       }

@@ -16,7 +16,8 @@ extension FigureKind {
         for pair in pairs {
           guard let error = range.pairs[pair].angle?.magnitude, error > 0 else { continue }
           rows.append([
-            "panel": .string("pair \(pair)"), "series": .string(name), "position_plus_1": .integer(range.positions.upperBound + 1),
+            "panel": .string("pair \(pair)"), "series": .string(name),
+            "position_plus_1": .integer(range.positions.upperBound + 1),
             "max_error": .number(error),
           ])
         }
@@ -28,8 +29,9 @@ extension FigureKind {
       PageFigure(
         name: "angles", section: .angles, comparison: nil, title: "Greatest error of angles by rotary pair",
         caption: caption(data, names), subtitle: ["radians; pair 0 turns fastest"],
-        description: "Greatest error of stored angles over position, a panel for each of some rotary pairs, a line for each arithmetic, both axes logarithmic.",
-        body: FacetGrid(panels: pairs.count).body(rows: rows, layers: layers(rows, names, positions: positions)),
+        description:
+          "Greatest error of stored angles over position, a panel for each of some rotary pairs, a line for each arithmetic, both axes logarithmic.",
+        body: body(rows, pairs.map { "pair \($0)" }, names, positions: positions),
         table: table(data, pairs, names))
     ]
   }
@@ -51,11 +53,13 @@ extension FigureKind {
   }
 
   private static func caption(_ data: PageData, _ names: [String]) -> String {
-    var caption = "Greatest |stored angle − position · frequency| up to a position; positions cut at powers of two. "
+    var caption =
+      "Greatest |stored angle − position · frequency| up to a position; positions cut at powers of two. "
     caption += "No mark: no error, or no finite angle. "
     for (group, name) in zip(data.measurements.angles, names) {
       if !group.results.isFast {
-        caption += "\(name) rounds in a way that only the slow evaluation knows: positions up to \(PageMeasurements.lastPositionOfSlowRecipes) only. "
+        caption +=
+          "\(name) rounds in a way that only the slow evaluation knows: positions up to \(PageMeasurements.lastPositionOfSlowRecipes) only. "
       }
       let nonfinite = group.results.ranges.reduce(0) { $0 + $1.total.nonfiniteAngles }
       if nonfinite > 0 { caption += "\(name): \(nonfinite) angles are not finite and in no figure. " }
@@ -67,43 +71,58 @@ extension FigureKind {
     let values = rows.compactMap { row -> Double? in
       if case .number(let value)? = row["max_error"] { value } else { nil }
     }
-    let ticks: [JSONValue] = [0x800, 0x2000, 0x8000, 0x2_0000].filter { $0 <= positions + 1 }.map(JSONValue.integer)
+    let ticks: [JSONValue] = [0x800, 0x2000, 0x8000, 0x2_0000].filter { $0 <= positions + 1 }.map(
+      JSONValue.integer)
     let labels = "{'2048':'2k','8192':'8k','32768':'32k','131072':'128k'}[datum.value]"
     let scale: JSONValue = [
       "type": "log", "base": 2, "nice": false,
       "domain": [positions < 2048 ? 1 : 2048, .integer(max(2, positions + 1))],
     ]
     let axis: JSONValue = ["title": "positions below", "values": .array(ticks), "labelExpr": .string(labels)]
-    let styles = names.indices.map(SeriesStyle.init)
-    let domain = JSONValue.array(names.map(JSONValue.string))
-    let legend: JSONValue = [
-      "title": .null, "orient": "bottom", "columns": 1, "symbolType": "stroke", "symbolSize": 500, "symbolStrokeWidth": 2,
-    ]
-    func look(_ range: [JSONValue], _ legend: JSONValue) -> JSONValue {
-      VegaLite.field(
-        "series", "nominal",
-        [("scale", ["domain": domain, "range": .array(range)]), ("legend", legend)])
-    }
+    let shapes = names.indices.map { JSONValue.string(SeriesStyle($0).shape) }
     let places: [(String, JSONValue)] = [
       ("x", VegaLite.field("position_plus_1", "quantitative", [("scale", scale), ("axis", axis)])),
-      ("y", VegaLite.field("max_error", "quantitative", LogarithmicAxis(holding: values).encoding(title: "rad", ticks: 5))),
+      (
+        "y",
+        VegaLite.field(
+          "max_error", "quantitative", LogarithmicAxis(holding: values).encoding(title: "rad", ticks: 5))
+      ),
     ]
-    let color = ("color", look(styles.map { .string($0.color) }, legend))
-    let dash = ("strokeDash", look(styles.map { .array($0.dash.map(JSONValue.integer)) }, legend))
-    let shape = ("shape", look(styles.map { .string($0.shape) }, .null))
+    let looks = VegaLite.looks(of: names)
+    let shape = ("shape", VegaLite.field("series", "nominal", VegaLite.scale(names, shapes)))
     return [
-      ["mark": ["type": "line", "strokeWidth": 2], "encoding": .object(JSONObject(places + [color, dash]))],
+      ["mark": ["type": "line", "strokeWidth": 2], "encoding": .object(JSONObject(places + looks))],
       [
         "mark": ["type": "point", "filled": true, "size": 22, "opacity": 1],
-        "encoding": .object(
-          JSONObject(places + [("color", look(styles.map { .string($0.color) }, .null)), shape])),
+        "encoding": .object(JSONObject(places + [looks[0], shape])),
       ],
     ]
   }
 
+  /// The panels, and below them the names of the lines.
+  private static func body(
+    _ rows: [JSONObject], _ panels: [String], _ names: [String], positions: Int
+  ) -> [(String, JSONValue)] {
+    let shown = panels.filter { panel in rows.contains { $0["panel"] == .string(panel) } }
+    let grid = FacetGrid(panels: shown.count).body(
+      rows: rows, panels: shown, layers: layers(rows, names, positions: positions))
+    let key: JSONValue = [
+      "width": 360, "height": .integer(SeriesPanel.lineHeight * names.count), "view": ["stroke": .null],
+      "layer": .array(
+        names.enumerated().flatMap { index, name in
+          SeriesPanel.label(
+            name, SeriesStyle(index), x: 0, y: SeriesPanel.lineHeight * index + SeriesPanel.lineHeight / 2,
+            limit: 340)
+        }),
+    ]
+    return [("vconcat", [.object(JSONObject(grid)), key]), ("spacing", 8)]
+  }
+
   private static func table(_ data: PageData, _ pairs: [Int], _ names: [String]) -> PageTable {
     PageTable(
-      header: ["angles of", "positions"] + pairs.map { "pair \($0)" } + ["all pairs", "at position", "not finite"],
+      header: ["angles of", "positions"] + pairs.map { "pair \($0)" } + [
+        "all pairs", "at position", "not finite",
+      ],
       rows: zip(data.measurements.angles, names).flatMap { group, name in
         group.results.ranges.map { range -> [Cell] in
           let total = range.total

@@ -53,7 +53,8 @@ extension FigureKind {
     let what = isDrift ? space.drift : space.error
     guard
       let body = SeriesPanel.body(
-        lines, x: ("quantitative", VegaLite.countingAxis(upTo: greatest + 1, title: "distance + 1 (positions)")),
+        lines,
+        x: ("quantitative", VegaLite.countingAxis(upTo: greatest + 1, title: "distance + 1 (positions)")),
         y: "mean \(what)", names: ("distance_plus_1", isDrift ? "mean_drift" : "mean_error"))
     else { return nil }
     let title = "\(isDrift ? "Drift" : "Error") over distance, \(space.plural)"
@@ -62,11 +63,16 @@ extension FigureKind {
     return PageFigure(
       name: PageFigure.name("\(isDrift ? "drift" : "error")-distance-\(space.rawValue)", comparison),
       section: .distances, comparison: comparison, title: title,
-      caption: (isDrift ? "Shifts \(data.shifts(comparison))" : "Against the exact reference, at shift \(shift)")
+      caption: (isDrift
+        ? "Shifts \(data.shifts(comparison))" : "Against the exact reference, at shift \(shift)")
         + "; mean of magnitudes over all pairs of a distance, in all heads and layers. Distances: \(LogarithmicBins.explanation)."
-        + (zeros > 0 ? " \(zeros) bins whose mean is zero have no place on a logarithmic axis and are left out." : ""),
-      subtitle: [isDrift ? "a recipe against itself, \(data.shifts(comparison))" : "a recipe against the exact reference"],
-        description: "\(title): mean magnitude, a line for each recipe, both axes logarithmic.", body: body,
+        + (zeros > 0
+          ? " \(zeros) bins whose mean is zero have no place on a logarithmic axis and are left out." : ""),
+      subtitle: [
+        isDrift
+          ? "a recipe against itself, \(data.shifts(comparison))" : "a recipe against the exact reference"
+      ],
+      description: "\(title): mean magnitude, a line for each recipe, both axes logarithmic.", body: body,
       table: table(recipes))
   }
 

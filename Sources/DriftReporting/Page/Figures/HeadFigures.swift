@@ -21,7 +21,8 @@ extension FigureKind {
     let experiment = data.results.experiment
     let count = experiment.layers.count * experiment.heads.count
     guard count > 1 else { return nil }
-    let known = data.recipes.compactMap { name, recipe -> (name: String, heads: [HeadDrift], greatest: Double)? in
+    let known = data.recipes.compactMap {
+      name, recipe -> (name: String, heads: [HeadDrift], greatest: Double)? in
       let heads = recipe.comparisons[comparison].heads
       let greatest = heads.compactMap { value($0.totals, space) }.max() ?? 0
       return greatest > 0 ? (name, heads, greatest) : nil
@@ -36,11 +37,13 @@ extension FigureKind {
       caption += " Of \(known.count) recipes the first \(shown.count) are drawn; summary.csv holds all."
     }
     return PageFigure(
-      name: PageFigure.name("heads-\(space.rawValue)", comparison), section: .heads, comparison: comparison, title: title,
+      name: PageFigure.name("heads-\(space.rawValue)", comparison), section: .heads, comparison: comparison,
+      title: title,
       caption: caption,
       subtitle: ["area: part of the recipe's greatest head; × no finite figure"],
-        description: "\(title): discs by layer and head, a panel for each recipe.",
-        body: body(shown.flatMap { rows($0.name, $0.heads, $0.greatest, space) }, panels: shown.count, experiment),
+      description: "\(title): discs by layer and head, a panel for each recipe.",
+      body: body(
+        shown.flatMap { rows($0.name, $0.heads, $0.greatest, space) }, shown.map(\.name), experiment),
       table: table(data, comparison, space, what))
   }
 
@@ -60,15 +63,17 @@ extension FigureKind {
   }
 
   private static func body(
-    _ rows: [JSONObject], panels: Int, _ experiment: DriftExperiment
+    _ rows: [JSONObject], _ panels: [String], _ experiment: DriftExperiment
   ) -> [(String, JSONValue)] {
     let heads = experiment.heads.count
     // The most columns whose discs are still visible.
-    let columns = [3, 2, 1].first { $0 <= max(1, panels) && (420 / $0 - 20) / heads >= 8 } ?? 1
+    let columns = [3, 2, 1].first { $0 <= panels.count && (420 / $0 - 20) / heads >= 8 } ?? 1
     let step = max(5, min(26, (420 / columns - 20) / heads))
     func axis(_ field: String, _ values: [Int]) -> JSONValue {
       let shown = JSONValue.array(values.map(JSONValue.integer))
-      let angle: JSONObject = ["title": .string(field), "labelOverlap": "greedy", "labelAngle": 0, "labelPadding": 3]
+      let angle: JSONObject = [
+        "title": .string(field), "labelOverlap": "greedy", "labelAngle": 0, "labelPadding": 3,
+      ]
       return VegaLite.field(
         field, "ordinal",
         [("scale", ["domain": shown, "type": "band", "padding": 0]), ("axis", .object(angle))])
@@ -83,7 +88,10 @@ extension FigureKind {
     let layers: [JSONValue] = [
       [
         "transform": [["filter": "isValid(datum.part)"]],
-        "mark": ["type": "point", "shape": "circle", "filled": true, "opacity": 1, "color": .string(SeriesStyle.colors[0])],
+        "mark": [
+          "type": "point", "shape": "circle", "filled": true, "opacity": 1,
+          "color": .string(SeriesStyle.colors[0]),
+        ],
         "encoding": .object(JSONObject(places + [("size", size)])),
       ],
       [
@@ -92,13 +100,9 @@ extension FigureKind {
         "encoding": .object(JSONObject(places)),
       ],
     ]
-    let header: JSONValue = ["title": .null, "labelLimit": .integer(max(60, step * heads)), "labelPadding": 3]
-    return [
-      ("data", VegaLite.inline(rows)),
-      ("facet", VegaLite.field("panel", "nominal", [("sort", .null), ("title", .null), ("header", header)])),
-      ("columns", .integer(columns)), ("spacing", ["row": 14, "column": 14]),
-      ("spec", ["width": ["step": .integer(step)], "height": ["step": .integer(step)], "layer": .array(layers)]),
-    ]
+    return FacetGrid.body(
+      rows: rows, panels: panels, columns: columns, labelLimit: max(110, step * heads),
+      panel: ["width": ["step": .integer(step)], "height": ["step": .integer(step)], "layer": .array(layers)])
   }
 
   private static func table(
@@ -111,6 +115,7 @@ extension FigureKind {
       rows.append(
         [.integer(heads[0].layer), .integer(heads[0].head)] + heads.map { Cell(value($0.totals, space)) })
     }
-    return PageTable(header: ["layer", "head"] + data.names.map { "\($0): \(what)" }, rows: rows, source: "summary.csv")
+    return PageTable(
+      header: ["layer", "head"] + data.names.map { "\($0): \(what)" }, rows: rows, source: "summary.csv")
   }
 }

@@ -34,13 +34,14 @@ extension FigureKind {
     let title = "\(D.name(space)) by recipe, \(space.plural)"
     return PageFigure(
       name: "ladder-\(space.rawValue)", section: .ladder, comparison: nil, title: title,
-      caption: "\(D.inWords(space)); \(data.scopeInWords) summed. A recipe without a mark has no drift, or none that is finite.",
+      caption:
+        "\(D.inWords(space)); \(data.scopeInWords) summed. A recipe without a mark has no drift, or none that is finite.",
       subtitle: [D.inWords(space)],
-        description: "\(title), logarithmic, the greatest on top.",
-        body: [
-          ("data", VegaLite.inline(dataRows(data, rows, order, space))), ("width", 250),
-          ("height", ["step": 24]), ("layer", .array(layers(data, places))),
-        ],
+      description: "\(title), logarithmic, the greatest on top.",
+      body: [
+        ("data", VegaLite.inline(dataRows(data, rows, order, space))), ("width", 250),
+        ("height", ["step": 24]), ("layer", .array(layers(data, places))),
+      ],
       table: table(data, order, space))
   }
 
@@ -92,8 +93,14 @@ extension FigureKind {
   private static func table(_ data: PageData, _ order: [Int], _ space: ValueSpace) -> PageTable {
     let header =
       space == .logit
-      ? ["recipe", "shifts", "D_logit (absolute)", "unscaled", "mean |δs|, all tokens", "mean δs (signed)", "greatest |δs|", "not finite"]
-      : ["recipe", "shifts", "D (weighted, absolute)", "unweighted", "D signed (weighted)", "mean δA (signed)", "greatest |δA|", "not finite"]
+      ? [
+        "recipe", "shifts", "D_logit (absolute)", "unscaled", "mean |δs|, all tokens", "mean δs (signed)",
+        "greatest |δs|", "not finite",
+      ]
+      : [
+        "recipe", "shifts", "D (weighted, absolute)", "unweighted", "D signed (weighted)", "mean δA (signed)",
+        "greatest |δA|", "not finite",
+      ]
     var rows: [[Cell]] = []
     for index in order {
       for comparison in data.picturedComparisons {

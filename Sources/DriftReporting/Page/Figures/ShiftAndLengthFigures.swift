@@ -15,20 +15,26 @@ extension FigureKind {
             return (.string(label), value)
           })
       }
-      let axis: JSONValue = ["title": .string(points.title), "labelAngle": points.labels.count > 6 ? -60 : 0]
+      let isLong = points.labels.count > 6
+      let axis: JSONValue = [
+        "title": .string(points.title), "labelAngle": isLong ? -60 : 0, "labelFontSize": isLong ? 11 : 12,
+        "labelOverlap": points.labels.count > 24 ? "greedy" : false,
+      ]
       let sort = JSONValue.array(points.labels.map(JSONValue.string))
       guard
         let body = SeriesPanel.body(
-          lines, x: ("ordinal", [("sort", sort), ("axis", axis), ("scale", ["domain": sort, "type": "point"])]),
+          lines,
+          x: ("ordinal", [("sort", sort), ("axis", axis), ("scale", ["domain": sort, "type": "point"])]),
           y: D.name(space), names: ("shift", D.field(space)))
       else { return nil }
       let title = "\(D.name(space)) over shifts, \(space.plural)"
       return PageFigure(
         name: "shifts-\(space.rawValue)", section: .shifts, comparison: nil, title: title,
         caption: "\(D.inWords(space)); all heads and layers summed. Shifts are spaced evenly, not to scale."
-          + (points.hasEqualShifts ? " Two equal shifts have no drift and no place on a logarithmic axis." : ""),
+          + (points.hasEqualShifts
+            ? " Two equal shifts have no drift and no place on a logarithmic axis." : ""),
         subtitle: [D.inWords(space)],
-          description: "\(title), a line for each recipe, logarithmic.", body: body,
+        description: "\(title), a line for each recipe, logarithmic.", body: body,
         table: PageTable(
           header: [points.title] + data.names,
           rows: points.labels.indices.map { index in
@@ -64,7 +70,7 @@ extension FigureKind {
         title: "D_logit over length, logits",
         caption: "Shifts \(data.shifts(comparison)). \(D.inWords(.logit)); all heads and layers summed.",
         subtitle: [D.inWords(.logit)],
-          description: "D_logit of prefixes over their length, a line for each recipe, both axes logarithmic.",
+        description: "D_logit of prefixes over their length, a line for each recipe, both axes logarithmic.",
         body: body,
         table: PageTable(
           header: ["tokens"] + data.names,

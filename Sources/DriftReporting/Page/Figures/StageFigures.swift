@@ -13,11 +13,15 @@ extension FigureKind {
       else { continue }
       number += 1
       for space in ValueSpace.allCases {
-        if let figure = stages(data, recipe, comparison, layer, head, space, number) { figures.append(figure) }
+        if let figure = stages(data, recipe, comparison, layer, head, space, number) {
+          figures.append(figure)
+        }
       }
     }
     return figures
   }
+
+  private static let width = 230
 
   private static func quantity(_ space: ValueSpace) -> StageQuantity {
     space == .logit ? .logitDrift : .probabilityDrift
@@ -35,14 +39,19 @@ extension FigureKind {
     for (index, stage) in stages.enumerated() {
       let alone = part[.only(index)]
       let value = quantity.value(alone) ?? 0
-      var row: JSONObject = ["stage": .string(stage.name), "rounds_to": .string(recipe.variants.recipe[stage].summary)]
+      var row: JSONObject = [
+        "stage": .string(stage.name), "rounds_to": .string(recipe.variants.recipe[stage].summary),
+      ]
       let isAtFloor = part.atTheFloor(.only(index)).contains(quantity)
       if value > 0 {
         row["rms"] = .number(value)
         row["standing"] = isAtFloor ? "no more than the floor of fp64" : "measured"
-        if let share = part.share(quantity, ofStage: index) { row["label"] = .string(PageText.percent(share)) }
+        if let share = part.share(quantity, ofStage: index) {
+          row["label"] = .string(share < 1e-4 ? "< 0.01 %" : PageText.percent(share))
+        }
       } else {
-        row["nothing"] = alone.driftIsByTheorem ? "0 by theorem" : quantity.value(alone) == nil ? "not finite" : "0"
+        row["nothing"] =
+          alone.driftIsByTheorem ? "0 by theorem" : quantity.value(alone) == nil ? "not finite" : "0"
       }
       rows.append(row)
     }
@@ -56,9 +65,13 @@ extension FigureKind {
         "Root mean square drift of \(space.plural) with one stage rounded, on layer \(layer) head \(head) only (the recipe's worst by D), "
         + "\(shifts), all tokens alike. Percent: (only/recipe)², the part of the mean square that the stage gives alone; parts need not add up to 100 %. "
         + "0 by theorem: rounded alone the stage cannot break the invariance under shifts.",
-      subtitle: ["layer \(layer) head \(head), \(shifts)", "● one stage rounded alone   ┆ the whole recipe"],
-        description: "\(title): root mean square drift with one stage rounded alone, logarithmic, beside the whole recipe's.",
-        body: body(rows, stages.map(\.name), whole, space),
+      subtitle: [
+        "layer \(layer) head \(head), \(shifts)",
+        "● one stage rounded alone, its part of the mean square at the right", "┆ the whole recipe",
+      ],
+      description:
+        "\(title): root mean square drift with one stage rounded alone, logarithmic, beside the whole recipe's.",
+      body: body(rows, stages.map(\.name), whole, space),
       table: table(name, recipe, part, quantity))
   }
 
@@ -77,7 +90,8 @@ extension FigureKind {
         ("scale", ["domain": order, "type": "point", "padding": 0.6]),
       ])
     let x = VegaLite.field(
-      "rms", "quantitative", axis.encoding(title: "root mean square \(space == .logit ? "δs" : "δA")", ticks: 6))
+      "rms", "quantitative",
+      axis.encoding(title: "root mean square \(space == .logit ? "δs" : "δA")", ticks: 6))
     let standings = ["measured", "no more than the floor of fp64"]
     let shape = VegaLite.field(
       "standing", "nominal",
@@ -91,8 +105,8 @@ extension FigureKind {
       ],
       [
         "transform": [["filter": "isValid(datum.rms)"]],
-        "mark": ["type": "text", "align": "left", "dx": 9, "baseline": "middle"],
-        "encoding": ["x": x, "y": y, "text": ["field": "label"]],
+        "mark": ["type": "text", "align": "left", "baseline": "middle"],
+        "encoding": ["x": ["value": .integer(width + 8)], "y": y, "text": ["field": "label"]],
       ],
       [
         "transform": [["filter": "isValid(datum.nothing)"]],
@@ -101,12 +115,15 @@ extension FigureKind {
       ],
       [
         "data": ["values": [["rms": .number(whole)]]],
-        "mark": ["type": "rule", "strokeDash": [3, 3], "strokeWidth": 1.5, "color": .string(SeriesStyle.ink)],
+        "mark": [
+          "type": "rule", "strokeDash": [3, 3], "strokeWidth": 1.5, "color": .string(SeriesStyle.ink),
+        ],
         "encoding": ["x": x],
       ],
     ]
     return [
-      ("data", VegaLite.inline(rows)), ("width", 240), ("height", ["step": 22]), ("layer", .array(layers)),
+      ("data", VegaLite.inline(rows)), ("width", .integer(width)), ("height", ["step": 22]),
+      ("layer", .array(layers)),
     ]
   }
 
@@ -116,13 +133,16 @@ extension FigureKind {
   ) -> PageTable {
     var rows: [[Cell]] = recipe.variants.stages.enumerated().map { index, stage in
       [
-        .string(stage.name), .string(recipe.variants.recipe[stage].summary), Cell(quantity.value(part[.only(index)])),
+        .string(stage.name), .string(recipe.variants.recipe[stage].summary),
+        Cell(quantity.value(part[.only(index)])),
         Cell(part.share(quantity, ofStage: index)), Cell(quantity.value(part[.without(index)])),
         Cell(part.saved(quantity, byStage: index)), Cell(quantity.value(part[.cumulative(index + 1)])),
       ]
     }
     for (title, variant) in [("all: \(name)", StageVariant.recipe), ("none: the floor", .floor)] {
-      rows.append([.string(title), .missing, Cell(quantity.value(part[variant]))] + [Cell](repeating: .missing, count: 4))
+      rows.append(
+        [.string(title), .missing, Cell(quantity.value(part[variant]))]
+          + [Cell](repeating: .missing, count: 4))
     }
     return PageTable(
       header: ["stage", "rounds to", "only: rms", "share", "without: rms", "saved", "up to: rms"], rows: rows,

@@ -51,30 +51,37 @@ extension FigureKind {
     let values = panels.flatMap { panel -> [Double] in
       panel.bins.flatMap { bin -> [Double] in [bin.least, bin.greatest, bin.uniform] } + [panel.bound ?? 0]
     }
-    let axis = LogarithmicAxis(holding: values)
+    // The last keys are seen by few queries: their shares would take most of the picture and say nothing.
+    let first = panels.flatMap { panel in panel.bins.prefix(1).flatMap { [$0.uniform / 100, $0.mean] } }
+    let whole = LogarithmicAxis(holding: values)
+    let axis = whole.raised(toHold: first)
     let grid = FacetGrid(panels: panels.count)
     let tokens = data.results.experiment.shape.keyTokens
     let title = "Share of \(space.drift) per key, \(space.plural)"
-    let zeros = panels.reduce(0) { $0 + $1.bins.filter { $0.least == 0 }.count }
+    let hasZeros = panels.contains { $0.bins.contains { $0.least == 0 } }
     let missing = data.names.filter { name in !panels.contains { $0.name == name } }
     let caption =
       "Shifts \(data.shifts(comparison)); all heads and layers together; unweighted, absolute. Keys: \(LogarithmicBins.explanation). "
-      + (zeros > 0 ? "A band that reaches the lower edge holds a key without any drift. " : "")
-      + (missing.isEmpty ? "" : "No drift in \(space.plural), so no panel: \(missing.joined(separator: ", ")). ")
+      + (axis != whole ? "What the few queries of the last keys add up to lies below the lower edge. " : "")
+      + (hasZeros ? "A band that reaches the lower edge may hold a key without any drift. " : "")
+      + (missing.isEmpty
+        ? "" : "No drift in \(space.plural), so no panel: \(missing.joined(separator: ", ")). ")
       + (space == .logit
-        ? "" : "Rows of A sum to 1: where A is not rounded no key can have more than 1/2; a panel without the dotted line has no bound.")
+        ? ""
+        : "Rows of A sum to 1: where A is not rounded no key can have more than 1/2; a panel without the dotted line has no bound.")
     return PageFigure(
       name: PageFigure.name("tokens-\(space.rawValue)", comparison), section: .tokens, comparison: comparison,
       title: title, caption: caption,
       subtitle: [
-          "line: mean of a bin's keys; band: least to greatest key",
-          "◆ first token   ▽ greatest share   - - uniform share"
-            + (panels.contains { $0.bound != nil } ? "   ··· bound 1/2" : ""),
-        ],
-        description: "\(title), a panel for each recipe, over key + 1, both axes logarithmic.",
-        body: grid.body(
-          rows: panels.flatMap { panel in panel.bins.map { row($0, panel.name, panel.bound, axis) } },
-          layers: layers(axis, space, tokens: tokens, bins: panels[0].bins.count)),
+        "line: mean of a bin's keys; band: least to greatest key",
+        "◆ first token   ▽ greatest share   - - uniform share"
+          + (panels.contains { $0.bound != nil } ? "   ··· bound 1/2" : ""),
+      ],
+      description: "\(title), a panel for each recipe, over key + 1, both axes logarithmic.",
+      body: grid.body(
+        rows: panels.flatMap { panel in panel.bins.map { row($0, panel.name, panel.bound, axis) } },
+        panels: panels.map(\.name),
+        layers: layers(axis, space, tokens: tokens, bins: panels[0].bins.count)),
       table: table(panels))
   }
 
@@ -112,23 +119,28 @@ extension FigureKind {
     }
     let color = JSONValue.string(SeriesStyle.colors[space == .logit ? 0 : 1])
     let band: JSONValue = [
-      "mark": ["type": "area", "color": color, "opacity": 0.3],
+      "mark": ["type": "area", "color": color, "opacity": 0.3, "clip": true],
       "encoding": ["x": x, "y": y("band_from"), "y2": ["field": "greatest"]],
     ]
     let ink = JSONValue.string(SeriesStyle.ink)
     var layers = [
       band,
       layer(
-        ["type": "line", "color": .string(SeriesStyle.muted), "strokeDash": [4, 3], "strokeWidth": 1.5], "uniform",
-        x: x),
+        [
+          "type": "line", "color": .string(SeriesStyle.muted), "strokeDash": [4, 3], "strokeWidth": 1.5,
+          "clip": true,
+        ], "uniform", x: x),
       layer(
         ["type": "line", "color": ink, "strokeDash": [1, 3], "strokeWidth": 1.5], "bound",
         "isValid(datum.bound)", x: x),
-      layer(["type": "line", "color": color, "strokeWidth": 1.5], "mean", "datum.mean > 0", x: x),
+      layer(
+        ["type": "line", "color": color, "strokeWidth": 1.5, "clip": true], "mean", "datum.mean > 0", x: x),
     ]
     if bins <= 24 {
       layers.append(
-        layer(["type": "point", "filled": true, "size": 14, "color": color], "mean", "datum.mean > 0", x: x))
+        layer(
+          ["type": "point", "filled": true, "size": 14, "color": color, "clip": true], "mean",
+          "datum.mean > 0", x: x))
     }
     let exact: JSONValue = [
       "field": "greatest_plus_1", "type": "quantitative",
@@ -140,7 +152,8 @@ extension FigureKind {
       ["calculate": "datum.greatest_key + 1", "as": "greatest_plus_1"],
     ]
     top["mark"] = [
-      "type": "point", "shape": "triangle-down", "size": 70, "filled": false, "color": ink, "strokeWidth": 1.5,
+      "type": "point", "shape": "triangle-down", "size": 70, "filled": false, "color": ink,
+      "strokeWidth": 1.5,
       "yOffset": -7,
     ]
     top["encoding"] = ["x": exact, "y": y("greatest")]

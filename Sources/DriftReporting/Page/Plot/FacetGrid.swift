@@ -18,19 +18,25 @@ struct FacetGrid: Sendable, Hashable {
     }
   }
 
-  /// The parts of a specification that lay out `layers` in a panel for each value of the field `panel`, in the order of the rows.
-  func body(rows: [JSONObject], layers: [JSONValue], height: Int? = nil) -> [(String, JSONValue)] {
-    let header: JSONValue = ["title": .null, "labelLimit": .integer(width), "labelPadding": 3]
+  /// The parts of a specification that lay out `layers` in a panel for each value of the field `panel`.
+  ///
+  /// - Parameter panels: the values of the field, in the order of the panels.
+  func body(rows: [JSONObject], panels: [String], layers: [JSONValue]) -> [(String, JSONValue)] {
+    Self.body(
+      rows: rows, panels: panels, columns: columns, labelLimit: width,
+      panel: ["width": .integer(width), "height": .integer(height), "layer": .array(layers)])
+  }
+
+  /// The same for panels of another size.
+  static func body(
+    rows: [JSONObject], panels: [String], columns: Int, labelLimit: Int, panel: JSONValue
+  ) -> [(String, JSONValue)] {
+    let header: JSONValue = ["title": .null, "labelLimit": .integer(labelLimit), "labelPadding": 3]
+    let order = JSONValue.array(panels.map(JSONValue.string))
     return [
       ("data", VegaLite.inline(rows)),
-      ("facet", VegaLite.field("panel", "nominal", [("sort", .null), ("title", .null), ("header", header)])),
-      ("columns", .integer(columns)), ("spacing", ["row": 14, "column": 14]),
-      (
-        "spec",
-        [
-          "width": .integer(width), "height": .integer(height ?? self.height), "layer": .array(layers),
-        ]
-      ),
+      ("facet", VegaLite.field("panel", "nominal", [("sort", order), ("title", .null), ("header", header)])),
+      ("columns", .integer(columns)), ("spacing", ["row": 14, "column": 14]), ("spec", panel),
     ]
   }
 }

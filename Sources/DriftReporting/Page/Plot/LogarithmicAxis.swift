@@ -25,6 +25,15 @@ struct LogarithmicAxis: Sendable, Hashable {
     exponents = low...max(low + 1, Self.exponent(below: greatest) + high)
   }
 
+  private init(exponents: ClosedRange<Int>) { self.exponents = exponents }
+
+  /// The axis with its lower end raised as far as it still holds the positive ones of `values`.
+  func raised(toHold values: [Double]) -> LogarithmicAxis {
+    guard let least = values.filter({ $0.isFinite && $0 > 0 }).min() else { return self }
+    let low = min(max(exponents.lowerBound, Self.exponent(below: least)), exponents.upperBound - 1)
+    return LogarithmicAxis(exponents: low...exponents.upperBound)
+  }
+
   /// The ends.
   var ends: (Double, Double) { (Self.power(exponents.lowerBound), Self.power(exponents.upperBound)) }
 
@@ -32,7 +41,7 @@ struct LogarithmicAxis: Sendable, Hashable {
   func ticks(_ count: Int = 7) -> [Int] {
     let steps = exponents.upperBound - exponents.lowerBound
     let stride = max(1, (steps + count - 2) / max(1, count - 1))
-    return exponents.filter { ($0 - exponents.lowerBound) % stride == 0 }
+    return exponents.filter { ($0 - exponents.lowerBound) % stride == 0 && $0 <= 308 }
   }
 
   /// Where a value stands between the ends, 0 … 1, to about a thousandth of a factor of two.

@@ -10,8 +10,8 @@ struct PlotSeries: Sendable {
 
 /// Makes panels of lines.
 enum SeriesPanel {
-  static let width = 300
-  private static let lineHeight = 15
+  static let width = 264
+  static let lineHeight = 15
 
   /// Data, size and layers of a panel; nil where no series has a point.
   ///
@@ -72,32 +72,38 @@ enum SeriesPanel {
   ) -> [JSONValue] {
     let ends = drawn.map { Int(((1 - axis.part(of: $0.points.last!.y)) * Double(height)).rounded()) }
     let places = spread(ends, height: height)
-    return zip(drawn, places).flatMap { line, place -> [JSONValue] in
-      let style = SeriesStyle(all.firstIndex { $0.name == line.name }!)
-      let sample: JSONValue = [
-        "data": ["values": [[:]]],
-        "mark": [
-          "type": "rule", "strokeWidth": 2, "color": .string(style.color),
-          "strokeDash": .array(style.dash.map(JSONValue.integer)),
-        ],
-        "encoding": [
-          "x": VegaLite.value(.integer(width + 6)), "x2": VegaLite.value(.integer(width + 28)),
-          "y": VegaLite.value(.integer(place)),
-        ],
-      ]
-      let name: JSONValue = [
-        "data": ["values": [[:]]],
-        "mark": [
-          "type": "text", "align": "left", "baseline": "middle", "limit": 120, "color": .string(style.color),
-          "fontWeight": "bold",
-        ],
-        "encoding": [
-          "x": VegaLite.value(.integer(width + 32)), "y": VegaLite.value(.integer(place)),
-          "text": VegaLite.value(.string(line.name)),
-        ],
-      ]
-      return [sample, name]
+    return zip(drawn, places).flatMap { line, place in
+      label(
+        line.name, SeriesStyle(all.firstIndex { $0.name == line.name }!), x: width + 6, y: place, limit: 150)
     }
+  }
+
+  /// A short piece of a line and its name at a place in pixels.
+  static func label(_ name: String, _ style: SeriesStyle, x: Int, y: Int, limit: Int) -> [JSONValue] {
+    let sample: JSONValue = [
+      "data": ["values": [[:]]],
+      "mark": [
+        "type": "rule", "strokeWidth": 2, "color": .string(style.color),
+        "strokeDash": .array(style.dash.map(JSONValue.integer)),
+      ],
+      "encoding": [
+        "x": VegaLite.value(.integer(x)), "x2": VegaLite.value(.integer(x + 22)),
+        "y": VegaLite.value(.integer(y)),
+      ],
+    ]
+    let text: JSONValue = [
+      "data": ["values": [[:]]],
+      "mark": [
+        "type": "text", "align": "left", "baseline": "middle", "limit": .integer(limit),
+        "color": .string(style.color),
+        "fontWeight": "bold",
+      ],
+      "encoding": [
+        "x": VegaLite.value(.integer(x + 26)), "y": VegaLite.value(.integer(y)),
+        "text": VegaLite.value(.string(name)),
+      ],
+    ]
+    return [sample, text]
   }
 
   /// Places at least a line's height apart, near the wished ones, in their order, within the panel.

@@ -26,6 +26,7 @@ struct SeriesStyle: Sendable, Hashable {
   // After Okabe and Ito, darkened where they would be faint on white.
   static let colors = [
     "#0072b2", "#d55e00", "#00875f", "#a5478a", "#8c6d00", "#332288", "#882255", "#5f5f5f",
+    "#24292f",
   ]
   private static let dashes = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 2]]
   private static let shapes = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]

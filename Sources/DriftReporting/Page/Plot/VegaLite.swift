@@ -61,7 +61,9 @@ enum VegaLite {
     var ticks: [Int] = []
     for power in 0..<19 {
       let unit = Int(LogarithmicAxis.power(power))
-      for factor in greatest < 30 ? [1, 2, 5] : [1] where factor * unit <= greatest { ticks.append(factor * unit) }
+      for factor in greatest < 30 ? [1, 2, 5] : [1] where factor * unit <= greatest {
+        ticks.append(factor * unit)
+      }
       if unit > greatest / 10 { break }
     }
     let axis: JSONValue = [

@@ -18,7 +18,8 @@ public enum FigureRendererError: Error, Equatable, Sendable, CustomStringConvert
 
   /// One sentence with the mend.
   public var description: String {
-    let mend = "install it with 'python3 -m venv .venv-figures && .venv-figures/bin/pip install \(FigureRenderer.package)' and pass "
+    let mend =
+      "install it with 'python3 -m venv .venv-figures && .venv-figures/bin/pip install \(FigureRenderer.package)' and pass "
       + "--figure-renderer .venv-figures/bin/python"
     switch self {
     case .notFound(let program):
