@@ -1,4 +1,4 @@
-// Computing and writing the tensors of a recipe, in the order of the file and head by head: never all logits at a time.
+// Computing and writing the tensors of a recipe, in the order of the file and head by head: never all rows at a time.
 
 import EmulatedEngine
 import FloatingPointFormats
@@ -11,7 +11,7 @@ extension EmulatedTensors {
 
   /// Writes the whole file.
   ///
-  /// Holds the table and one head's vectors in memory, and of logits as many rows as make about a million a thread.
+  /// Holds the table and one head's vectors in memory, and of logits or probabilities as many rows as make about a million a thread.
   ///
   /// - Parameters:
   ///   - file: where it goes; the caller finishes it.
@@ -44,8 +44,8 @@ extension EmulatedTensors {
         for head in 0..<layer.queryHeads { try write(source.vectors(.query, layer, head: head)) }
       case .rotatedKey:
         for head in 0..<layer.kvHeads { try write(source.vectors(.key, layer, head: head)) }
-      case .logits:
-        try source.forEachRowOfLogits(layer) { try write($0) }
+      case .logits, .probabilities, .output:
+        try source.forEachRow(of: kind, layer) { try write($0) }
       }
     }
   }
@@ -114,13 +114,16 @@ private struct EmulatedSource {
     return values
   }
 
-  /// Every row of logits of a layer, heads and queries ascending; keys that the query does not see have −infinity.
-  func forEachRowOfLogits(_ layer: AttentionLayer, _ body: ([Double]) throws -> Void) throws {
-    let (emulation, table) = emulations[.logits]!
+  /// Every row of logits, probabilities or outputs of a layer, heads and queries ascending; keys that the query does not see have
+  /// −infinity, or 0.
+  func forEachRow(
+    of kind: StoredTensor, _ layer: AttentionLayer, _ body: ([Double]) throws -> Void
+  ) throws {
+    let (emulation, table) = emulations[kind]!
     let shape = try AttentionShape(
       heads: layer.queryHeads, keyValueHeads: layer.kvHeads, queryTokens: layer.queryTokens,
       keyTokens: layer.keyTokens, headSize: layer.headSize)
-    var group: (head: Int, keys: EmulatedKeys)?
+    var group: (head: Int, keys: EmulatedKeys, values: EmulatedValues?)?
     for head in 0..<layer.queryHeads {
       let keyHead = layer.kvHead(ofQueryHead: head)
       if group?.head != keyHead {
@@ -128,33 +131,60 @@ private struct EmulatedSource {
           keyHead,
           try EmulatedKeys(
             input(.key, layer, head: keyHead, emulation), emulation: emulation, table: table,
-            layer: layer.index, head: keyHead)
+            layer: layer.index, head: keyHead),
+          kind != .output
+            ? nil
+            : try EmulatedValues(
+              input(.value, layer, head: keyHead, emulation), emulation: emulation, layer: layer.index,
+              head: keyHead)
         )
       }
       let rows = try EmulatedHead(
         input(.query, layer, head: head, emulation), keys: group!.keys, emulation: emulation, table: table,
         firstRow: layer.keyTokens - layer.queryTokens, layer: layer.index, head: head)
+      let values = group!.values
       let wave = max(threads, min(layer.queryTokens, threads * (1 << 20) / max(layer.keyTokens, 1)))
       for start in stride(from: 0, to: layer.queryTokens, by: wave) {
         let count = min(wave, layer.queryTokens - start)
         let chunk = try concurrentMap(count: count, threads: threads) { index in
-          let visible = EmulatedTensors.mask.visibleKeys(ofQuery: start + index, in: shape)
-          var row = [Double](repeating: -.infinity, count: layer.keyTokens)
-          try row.withUnsafeMutableBufferPointer { row in
-            try rows.logits(
-              query: start + index, keys: visible, into: UnsafeMutableBufferPointer(rebasing: row[visible]))
-          }
-          return row
+          try Self.row(
+            of: kind, rows, query: start + index,
+            visible: EmulatedTensors.mask.visibleKeys(ofQuery: start + index, in: shape), layer, values)
         }
         for row in chunk { try body(row) }
       }
     }
   }
 
+  /// One row of a tensor.
+  private static func row(
+    of kind: StoredTensor, _ head: EmulatedHead, query: Int, visible: Range<Int>, _ layer: AttentionLayer,
+    _ values: EmulatedValues?
+  ) throws -> [Double] {
+    var row = [Double](repeating: kind == .logits ? -.infinity : 0, count: layer.keyTokens)
+    var output = [Double](repeating: 0, count: kind == .output ? layer.headSize : 0)
+    try row.withUnsafeMutableBufferPointer { row in
+      let seen = UnsafeMutableBufferPointer(rebasing: row[visible])
+      guard kind != .logits else { return try head.logits(query: query, keys: visible, into: seen) }
+      try output.withUnsafeMutableBufferPointer {
+        try head.attention(
+          queries: query..<query + 1, keys: [visible], values: values, probabilities: seen,
+          stride: visible.count, outputs: kind == .output ? $0 : nil)
+      }
+    }
+    return kind == .output ? output : row
+  }
+
   private func input(
     _ side: VectorPlace.Side, _ layer: AttentionLayer, head: Int, _ emulation: Emulation
   ) throws -> InputMatrix {
-    let stored = try tensors.input.read(side == .query ? .query : .key, layer: layer.index, head: head)
+    let tensor: AttentionTensor =
+      switch side {
+      case .query: .query
+      case .key: .key
+      case .value: .value
+      }
+    let stored = try tensors.input.read(tensor, layer: layer.index, head: head)
     return InputMatrix(stored, emulation: emulation, side: side, layer: layer.index, head: head)
   }
 

@@ -8,8 +8,8 @@ import TensorIO
 /// The stored tensors of one recipe on some layers of an input at one shift, as a safetensors file to be.
 ///
 /// Per layer n: `layers.{n}.cos` and `.sin` [tokens, r/2], `.rotated_q` [query heads, query tokens, d], `.rotated_k` [key heads,
-/// tokens, d], `.logits` [query heads, query tokens, tokens], where a key that a query does not see has −infinity; beside them
-/// `positions` [tokens] (I64). Channels and heads stand as in the input. An element type is the narrowest of BF16, F16, F32 and
+/// tokens, d], `.logits` and `.probabilities` [query heads, query tokens, tokens], where a key that a query does not see has −infinity
+/// or 0, `.output` [query heads, query tokens, d]; beside them `positions` [tokens] (I64). Channels and heads stand as in the input. An element type is the narrowest of BF16, F16, F32 and
 /// F64 that holds every value of the recipe's format.
 public struct EmulatedTensors: Sendable {
   /// The q and k.
@@ -74,6 +74,9 @@ public struct EmulatedTensors: Sendable {
         name: Self.positionsName, elementType: .i64, shape: [first.keyTokens])
     ]
     for layer in layers {
+      if tensors.contains(.output), layer.valueType == nil {
+        throw EmulatedTensorsError.noValues(layer: layer.index)
+      }
       for tensor in StoredTensor.allCases where tensors.contains(tensor) {
         let stored = (tensor == .rotatedKey ? layer.keyType : layer.queryType).format!
         let isCapped = softcap != nil
@@ -118,7 +121,8 @@ public struct EmulatedTensors: Sendable {
     case .cosine, .sine: [layer.keyTokens, embedding.pairCount]
     case .rotatedQuery: layer.shape(of: .query)
     case .rotatedKey: layer.shape(of: .key)
-    case .logits: [layer.queryHeads, layer.queryTokens, layer.keyTokens]
+    case .logits, .probabilities: [layer.queryHeads, layer.queryTokens, layer.keyTokens]
+    case .output: layer.shape(of: .query)
     }
   }
 
@@ -170,6 +174,8 @@ public enum EmulatedTensorsError: Error, Equatable, Sendable, CustomStringConver
   case exactSoftcap(recipe: String)
   /// A format that rounds nothing.
   case formatWithoutEffect(recipe: String, FloatingPointFormat)
+  /// A layer without the values that an output is made of.
+  case noValues(layer: Int)
   /// Formats that no element type of a tensor file holds.
   case noElementType(StoredTensor, [FloatingPointFormat])
 
@@ -185,6 +191,8 @@ public enum EmulatedTensorsError: Error, Equatable, Sendable, CustomStringConver
       "recipe \(recipe) leaves every step of the softcap exact, and --format rounds only what comes last; leave logits out of --tensors, or give logit.softcap a format"
     case .formatWithoutEffect(let recipe, let format):
       "--format \(format.spelling) has no effect: recipe \(recipe) itself rounds every tensor that is written; leave it out"
+    case .noValues(let layer):
+      "layers.\(layer).output needs layers.\(layer).v, which the input does not have; capture the values as well, or leave output out of --tensors"
     case .noElementType(let tensor, let formats):
       "\(tensor.rawValue) is stored in \(formats.map(\.spelling).joined(separator: " and ")), which none of BF16, F16, F32 and F64 holds; choose a narrower format"
     }
@@ -195,6 +203,8 @@ public enum EmulatedTensorsError: Error, Equatable, Sendable, CustomStringConver
     case .cosine, .sine: "table"
     case .rotatedQuery, .rotatedKey: "rotated"
     case .logits: "logit"
+    case .probabilities: "probability"
+    case .output: "output"
     }
   }
 }

@@ -10,7 +10,7 @@ struct DotPlan: Sendable {
   /// Whether the operands are read as binary64; binary32 numbers otherwise.
   let readsBinary64: Bool
 
-  /// Nil where the kernels do not compute the stage: exact sums, more than two roundings, another rounding than to nearest even (but
+  /// Nil where the kernels do not compute the stage: exact sums, lanes added in order, fused blocks, more than two roundings, another rounding than to nearest even (but
   /// for a matrix unit's own), formats without subnormals or of more than 50 bits that are not binary64.
   init?(_ dot: Recipe.Dot) {
     var plan = ropedrift_dot_plan()
@@ -26,7 +26,7 @@ struct DotPlan: Sendable {
       guard rounding == .towardZero || rounding == .nearestEven else { return nil }
       (plan.order, plan.count) = (Int32(ROPEDRIFT_DOT_TENSOR_CORE), block)
       (plan.alignment_bits, plan.truncates) = (Int32(bits), rounding == .towardZero ? 1 : 0)
-    case .exact: return nil
+    case .lanesInOrder, .blocksFused, .exact: return nil
     }
     let formats = dot.rounding.formats.compactMap(ropedrift_narrow_format.init)
     guard dot.rounding.rounding == .nearestEven, (1...2).contains(formats.count),

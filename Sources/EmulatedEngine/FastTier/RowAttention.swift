@@ -28,7 +28,7 @@ public struct RowAttention: Sendable {
       isPlain = isPlain || outputs == nil || !output.probabilityOperand.isExact && operand == nil
     }
     if let stage = recipe.softmax {
-      if let weights = RowWeights(emulation), RowWeightSum(stage.sum) != nil,
+      if let weights = RowWeights(emulation), RowWeightSum(stage) != nil,
         stage.normalization == nil || stage.normalization.flatMap(RowNormalization.init) != nil
       {
         softmax = (stage, weights, stage.normalization.flatMap(RowNormalization.init))
@@ -95,7 +95,7 @@ public struct RowAttention: Sendable {
   ) {
     if let softmax {
       softmax.weights.weights(inputs, maximum: inputs.max()!, into: probabilities)
-      var sum = RowWeightSum(softmax.stage.sum)!
+      var sum = RowWeightSum(softmax.stage)!
       sum.add(UnsafeBufferPointer(probabilities), keys: keys, rescaledBy: nil)
       softmax.normalization!.apply(probabilities, sum: sum.result())
     } else {
@@ -144,7 +144,7 @@ public struct RowAttention: Sendable {
   ) {
     let outputs = outputs!
     let tiles = stage.tiles(of: keys, headSize: emulation.embedding.headSize)
-    var sum = RowWeightSum(stage.sum)!
+    var sum = RowWeightSum(stage)!
     var lanes = outputs.start(size: emulation.embedding.headSize)
     var factors: [Double] = []
     var maximum = -Double.infinity
@@ -160,7 +160,11 @@ public struct RowAttention: Sendable {
       let factor = index == 0 ? nil : weights.rescaling(from: old, to: shift)
       weights.weights(part, maximum: shift, into: p)
       sum.add(UnsafeBufferPointer(p), keys: tile, rescaledBy: factor)
-      if let probability { for place in p.indices { p[place] = probability.round(p[place], counter) } }
+      if let probabilityRounding {
+        probabilityRounding.round(p, counter)
+      } else if let probability {
+        for place in p.indices { p[place] = probability.round(p[place], counter) }
+      }
       if let values, output != nil {
         if let factor { outputs.rescale(&lanes, by: factor) }
         withOperands(UnsafeBufferPointer(p)) { outputs.add($0, values, keys: tile, to: &lanes) }

@@ -33,16 +33,18 @@ struct RowOutputs: Sendable {
     } else {
       tensorCore = nil
     }
-    isSingle =
-      stage.accumulator == RoundingChain([.fp32])
-      && (stage.order == .sequential || stage.order == .sequentialFused)
+    let isInOrder =
+      switch stage.order {
+      case .sequential, .sequentialFused, .blocks, .blocksFused: true
+      default: false
+      }
+    isSingle = isInOrder && stage.accumulator == RoundingChain([.fp32])
     allowsVectors = path.allowsVectors
   }
 
   /// The lanes of all channels, at zero: (lanes, d).
   func start(size: Int) -> [Double] {
-    if case .lanes(let count, _, _) = stage.order { return Array(repeating: 0, count: count * size) }
-    return Array(repeating: 0, count: size)
+    Array(repeating: 0, count: (stage.order.laneCount ?? 1) * size)
   }
 
   /// RN(acc·f).
@@ -70,9 +72,10 @@ struct RowOutputs: Sendable {
       let first = numbers.baseAddress! + (keys.lowerBound - values.firstToken) * size
       func value(_ index: Int, _ channel: Int) -> Double { first[index * size + channel] }
       switch stage.order {
-      case .sequential, .sequentialFused, .lanes:
-        var (count, isFused) = (1, stage.order == .sequentialFused)
-        if case .lanes(let lanes, _, let fused) = stage.order { (count, isFused) = (lanes, fused) }
+      case .sequential, .sequentialFused, .lanes, .lanesInOrder:
+        let count = stage.order.laneCount ?? 1
+        var isFused = stage.order == .sequentialFused
+        if case .lanes(_, _, let fused) = stage.order { isFused = fused }
         for (index, weight) in weights.enumerated() {
           let lane = (keys.lowerBound + index) % count * size
           for channel in 0..<size {
@@ -83,14 +86,18 @@ struct RowOutputs: Sendable {
               : arithmetic.sum(sum, arithmetic.product(weight, v, counter), counter)
           }
         }
-      case .blocks(let length):
+      case .blocks(let length), .blocksFused(let length):
+        let isFused = stage.order == .blocksFused(length)
         var partial = [Double](repeating: 0, count: size)
         for (index, weight) in weights.enumerated() {
           let isLast =
             index + 1 == weights.count || (keys.lowerBound + index + 1).isMultiple(of: length)
           for channel in 0..<size {
-            partial[channel] = arithmetic.sum(
-              partial[channel], arithmetic.product(weight, value(index, channel), counter), counter)
+            let (sum, v) = (partial[channel], value(index, channel))
+            partial[channel] =
+              isFused
+              ? arithmetic.fusedProductSum(weight, v, sum, counter)
+              : arithmetic.sum(sum, arithmetic.product(weight, v, counter), counter)
             if isLast {
               lanes[channel] = arithmetic.sum(lanes[channel], partial[channel], counter)
               partial[channel] = 0
@@ -132,14 +139,31 @@ struct RowOutputs: Sendable {
   ) -> Bool {
     guard weights.allSatisfy({ Double(Float($0)) == $0 || $0.isNaN }) else { return false }
     let size = values.size
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: weights.count + size) { room in
+    let isFused: Int32 =
+      switch stage.order {
+      case .sequentialFused, .blocksFused: 1
+      default: 0
+      }
+    let length = stage.order.blockLength
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: weights.count + 2 * size) { room in
       let (row, sums) = (room.baseAddress!, room.baseAddress! + weights.count)
+      let partial = sums + size
       for index in weights.indices { row[index] = Float(weights[index]) }
       for channel in 0..<size { sums[channel] = Float(lanes[channel]) }
-      singles.withUnsafeBufferPointer {
-        ropedrift_weighted_sums32(
-          row, 1, weights.count, $0.baseAddress! + (keys.lowerBound - values.firstToken) * size,
-          weights.count, size, stage.order == .sequentialFused ? 1 : 0, allowsVectors, sums)
+      singles.withUnsafeBufferPointer { singles in
+        var start = 0
+        while start < weights.count {
+          let left = weights.count - start
+          let count = length == 0 ? left : min(left, length - (keys.lowerBound + start) % length)
+          let target = length == 0 ? sums : partial
+          if length > 0 { partial.update(repeating: 0, count: size) }
+          ropedrift_weighted_sums32(
+            row + start, 1, count,
+            singles.baseAddress! + (keys.lowerBound + start - values.firstToken) * size, count, size, isFused,
+            allowsVectors, target)
+          if length > 0 { for channel in 0..<size { sums[channel] += partial[channel] } }
+          start += count
+        }
       }
       for channel in 0..<size { lanes[channel] = Double(sums[channel]) }
     }
@@ -160,6 +184,13 @@ struct RowOutputs: Sendable {
             lanes[lane * size + channel] = arithmetic!.sum(
               lanes[a * size + channel], lanes[b * size + channel], counter)
           }
+        }
+      }
+    }
+    if case .lanesInOrder(let count) = stage.order {
+      for lane in 1..<max(count, 1) {
+        for channel in 0..<size {
+          lanes[channel] = arithmetic!.sum(lanes[channel], lanes[lane * size + channel], counter)
         }
       }
     }

@@ -129,20 +129,26 @@ struct RowWeights: Sendable {
 struct RowWeightSum {
   private let stage: Recipe.Softmax.Sum
   private let arithmetic: ScalarArithmetic
+  /// Whether everything is a binary32 number, so that the hardware's own sum is the rounded one.
+  private let isSingle: Bool
   private var lanes: [Double]
   private var total = 0.0
   private let counter = StageCounter(.softmaxSum)
 
   /// Nil where the plain tier must do it.
-  init?(_ stage: Recipe.Softmax.Sum) {
+  init?(_ softmax: Recipe.Softmax) {
+    stage = softmax.sum
     guard let arithmetic = ScalarArithmetic(nearestEven: stage.rounding) else { return nil }
-    self.stage = stage
     self.arithmetic = arithmetic
+    isSingle =
+      stage.rounding == RoundingChain([.fp32]) && softmax.rounding.stored?.isSubset(of: .fp32) == true
     lanes = [0]
     if case .lanes(let count, _, _) = stage.order { lanes = Array(repeating: 0, count: count) }
   }
 
-  private func sum(_ a: Double, _ b: Double) -> Double { arithmetic.sum(a, b, counter) }
+  @inline(__always) private func sum(_ a: Double, _ b: Double) -> Double {
+    isSingle ? Double(Float(a) + Float(b)) : arithmetic.sum(a, b, counter)
+  }
 
   mutating func add(_ weights: UnsafeBufferPointer<Double>, keys: Range<Int>, rescaledBy factor: Double?) {
     guard stage.tiles != .running else {
@@ -171,9 +177,17 @@ struct RowWeightSum {
   private mutating func addRunning(_ weights: UnsafeBufferPointer<Double>, _ keys: Range<Int>) {
     switch stage.order {
     case .lanes(let count, _, _):
-      for index in weights.indices {
-        let lane = (keys.lowerBound + index) / stage.laneWidth & (count - 1)
-        lanes[lane] = sum(lanes[lane], weights[index])
+      var index = 0
+      // Neighbours of one lane at a time.
+      while index < weights.count {
+        let place = (keys.lowerBound + index) / stage.laneWidth
+        let end = min(weights.count, (place + 1) * stage.laneWidth - keys.lowerBound)
+        var accumulator = lanes[place & (count - 1)]
+        while index < end {
+          accumulator = sum(accumulator, weights[index])
+          index += 1
+        }
+        lanes[place & (count - 1)] = accumulator
       }
     case .blocks(let size):
       var partial = 0.0

@@ -16,7 +16,7 @@ struct ScalarAccumulation {
     var room = channels
     var tensorCore: AlignedBlocks?
     switch dot.order {
-    case .lanes(let count, _, _): room = count
+    case .lanes(let count, _, _), .lanesInOrder(let count): room = count
     case .tensorCore(let block, let bits, let rounding):
       tensorCore = AlignedBlocks(
         format: dot.rounding.formats[0], block: block, alignmentBits: bits, rounding: rounding)
@@ -79,13 +79,21 @@ struct ScalarAccumulation {
         }
       }
       return partial[0]
-    case .blocks(let size):
+    case .lanesInOrder(let count):
+      var total = inOrder(stride(from: 0, to: channels, by: count), isFused: false)
+      for lane in 1..<max(count, 1) {
+        let next = inOrder(stride(from: lane, to: channels, by: count), isFused: false)
+        total = arithmetic.sum(total, next, counter, step: 2 * channels + lane)
+      }
+      return total
+    case .blocks(let size), .blocksFused(let size):
       var total = 0.0
       var step = 2 * channels
       for start in stride(from: 0, to: channels, by: size) {
         step += 1
         total = arithmetic.sum(
-          total, inOrder(start..<min(start + size, channels), isFused: false), counter, step: step)
+          total, inOrder(start..<min(start + size, channels), isFused: order == .blocksFused(size)), counter,
+          step: step)
       }
       return total
     case .tensorCore: return tensorCore!.accumulate(query, key, channels: channels)

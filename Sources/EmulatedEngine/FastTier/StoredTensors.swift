@@ -1,4 +1,4 @@
-// What a recipe stores on its way from positions to logits: the tensors in which another implementation can be compared with it.
+// What a recipe stores on its way from positions to outputs: the tensors in which another implementation can be compared with it.
 
 import FloatingPointFormats
 import RotaryAttention
@@ -15,6 +15,16 @@ public enum StoredTensor: String, Sendable, Hashable, CaseIterable {
   case rotatedKey = "rotated_k"
   /// The logits, scaled and capped: [query heads, query tokens, key tokens].
   case logits
+  /// The probabilities, as ``EmulatedHead/attention(queries:keys:values:probabilities:stride:outputs:)`` gives them:
+  /// [query heads, query tokens, key tokens].
+  case probabilities
+  /// The outputs: [query heads, query tokens, d].
+  case output
+
+  /// Whether there is a value for every pair of query and key.
+  public var isPairwise: Bool { self == .logits || self == .probabilities }
+  /// Whether whole rows of logits are computed for it.
+  public var needsRows: Bool { isPairwise || self == .output }
 
   /// The tensor's name in a file: `layers.{layer}.rotated_q`.
   public func name(layer: Int) -> String { "layers.\(layer).\(rawValue)" }
@@ -41,6 +51,16 @@ extension Recipe {
       return embedding.rotarySize == embedding.headSize ? [format] : [format, input.stored ?? stored]
     case .logits:
       return (endsInSoftcap(isCapped) ? logit.softcap!.rounding : logit.rounding).stored.map { [$0] }
+    case .probabilities:
+      // Of an online softmax they are normalized in binary64, and the default softmax is in it.
+      if let softmax, softmax.algorithm != .fullRow { return [.fp64] }
+      if let format = probability.stored { return [format] }
+      guard let softmax else { return [.fp64] }
+      return softmax.normalization?.rounding.stored.map { [$0] }
+    case .output:
+      guard let output else { return [.fp64] }
+      let last = output.normalization?.rounding ?? output.accumulator
+      return (output.rounding.stored ?? last.stored).map { [$0] }
     }
   }
 
@@ -61,6 +81,8 @@ extension Recipe {
     case .logits:
       if endsInSoftcap(isCapped) { return nil }
       recipe.logit.rounding = chain
+    case .probabilities: recipe.probability = chain
+    case .output: recipe.output?.rounding = chain
     }
     return recipe
   }

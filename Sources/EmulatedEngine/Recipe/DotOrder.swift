@@ -15,9 +15,13 @@ extension Recipe.Dot {
     /// product. Then halves are folded, a_l = RN(a_l + a_(l+n/2)), until `neighbours` accumulators are left, and from there
     /// neighbours are added, a_l = RN(a_2l + a_(2l+1)).
     case lanes(Int, neighbours: Int = 1, isFused: Bool = false)
+    /// Accumulators as of ``lanes(_:neighbours:isFused:)``, products rounded, then added in order: ((a_0 + a_1) + a_2) + …
+    case lanesInOrder(Int)
     /// Consecutive blocks of n channels, each summed as `sequential` does from +0; the sums of the blocks are then added in order
     /// from +0.
     case blocks(Int)
+    /// As ``blocks(_:)``, but each block is summed as `sequentialFused` does from +0.
+    case blocksFused(Int)
     /// A matrix unit ([Fasi2021], [Khattak2025]): the accumulator (from +0) takes in a block of n channels at a time. Products are exact; products and
     /// accumulator are cut off (toward zero) at the weight 2^(E − (p − 1) − alignment bits), where p is the accumulator's precision
     /// and E the largest exponent of all, for a product the sum of its operands' exponents; the sum of what is left is exact and
@@ -29,14 +33,16 @@ extension Recipe.Dot {
     /// The spellings with what they take, for messages and help.
     public static let spellings = [
       "sequential", "sequentialFused", "pairwise", "lanes(n)", "lanes(n,neighbours)", "lanesFused(n)",
-      "lanesFused(n,neighbours)", "blocks(n)", "tensorCore(block,alignmentBits,toward-zero|nearest-even)",
+      "lanesFused(n,neighbours)", "lanesInOrder(n)", "blocks(n)",
+      "blocksFused(n)", "tensorCore(block,alignmentBits,toward-zero|nearest-even)",
       "exact",
     ]
 
     /// One order of each kind, in the order of ``spellings``.
     public static let samples: [Order] = [
       .sequential, .sequentialFused, .pairwise, .lanes(4), .lanes(8, neighbours: 4),
-      .lanes(4, isFused: true), .lanes(8, neighbours: 4, isFused: true), .blocks(4),
+      .lanes(4, isFused: true), .lanes(8, neighbours: 4, isFused: true), .lanesInOrder(4), .blocks(4),
+      .blocksFused(4),
       .tensorCore(block: 4, alignmentBits: 2, rounding: .towardZero), .exact,
     ]
 
@@ -48,7 +54,9 @@ extension Recipe.Dot {
       case .pairwise: "pairwise"
       case .lanes(let count, let neighbours, let isFused):
         (isFused ? "lanesFused" : "lanes") + "(\(count)" + (neighbours == 1 ? ")" : ",\(neighbours))")
+      case .lanesInOrder(let count): "lanesInOrder(\(count))"
       case .blocks(let count): "blocks(\(count))"
+      case .blocksFused(let count): "blocksFused(\(count))"
       case .tensorCore(let block, let bits, let rounding):
         "tensorCore(\(block),\(bits),\(rounding.spelling))"
       case .exact: "exact"
@@ -87,9 +95,12 @@ extension Recipe.Dot {
           neighbours = value
         }
         self = .lanes(lanes, neighbours: neighbours, isFused: name == "lanesFused")
-      case ("blocks", 1):
+      case ("lanesInOrder", 1):
+        guard let lanes = count(0, 1...4096), lanes.nonzeroBitCount == 1 else { return nil }
+        self = .lanesInOrder(lanes)
+      case ("blocks", 1), ("blocksFused", 1):
         guard let size = count(0, 1...4096) else { return nil }
-        self = .blocks(size)
+        self = name == "blocks" ? .blocks(size) : .blocksFused(size)
       case ("tensorCore", 3):
         guard let block = count(0, 1...4096), let bits = count(1, 0...24),
           let rounding = ["toward-zero": Rounding.towardZero, "nearest-even": .nearestEven][arguments[2]]

@@ -19,7 +19,9 @@ extension Emulation {
     case .pairwise: return try sum.pairwise()
     case .lanes(let count, let neighbours, let isFused):
       return try sum.lanes(count, neighbours: neighbours, isFused: isFused)
-    case .blocks(let size): return try sum.blocks(size)
+    case .lanesInOrder(let count): return try sum.lanesInOrder(count)
+    case .blocks(let size): return try sum.blocks(size, isFused: false)
+    case .blocksFused(let size): return try sum.blocks(size, isFused: true)
     case .tensorCore(let block, let bits, let rounding):
       return .number(
         try TensorCore(format: recipe.dot.rounding.formats[0], alignmentBits: bits, rounding: rounding)
@@ -90,12 +92,21 @@ private struct Accumulation {
     return lanes[0]
   }
 
-  func blocks(_ size: Int) throws -> StageValue {
+  func lanesInOrder(_ count: Int) throws -> StageValue {
+    var total = try inOrder(stride(from: 0, to: query.count, by: count), isFused: false)
+    for lane in 1..<max(count, 1) {
+      let next = try inOrder(stride(from: lane, to: query.count, by: count), isFused: false)
+      total = try chain.sum(total, next, counter, step: 2 * query.count + lane)
+    }
+    return total
+  }
+
+  func blocks(_ size: Int, isFused: Bool) throws -> StageValue {
     var total = StageValue.number(0)
     var step = 2 * query.count
     for start in stride(from: 0, to: query.count, by: size) {
       step += 1
-      let partial = try inOrder(start..<min(start + size, query.count), isFused: false)
+      let partial = try inOrder(start..<min(start + size, query.count), isFused: isFused)
       total = try chain.sum(total, partial, counter, step: step)
     }
     return total

@@ -16,7 +16,7 @@ struct PlainOutputSum {
     self.place = place
     self.channel = channel
     lanes = [.number(0)]
-    if case .lanes(let count, _, _) = stage.order { lanes = Array(repeating: .number(0), count: count) }
+    if let count = stage.order.laneCount { lanes = Array(repeating: .number(0), count: count) }
   }
 
   private func counter(_ stage: StageCounter.Stage, _ key: Int) -> StageCounter {
@@ -52,15 +52,22 @@ struct PlainOutputSum {
       for index in 0..<keys.count {
         lanes[0] = try taken(index, into: lanes[0], isFused: stage.order == .sequentialFused)
       }
+    case .lanesInOrder(let count):
+      for index in 0..<keys.count {
+        let lane = (keys.lowerBound + index) % count
+        lanes[lane] = try taken(index, into: lanes[lane], isFused: false)
+      }
     case .lanes(let count, _, let isFused):
       for index in 0..<keys.count {
         let lane = (keys.lowerBound + index) % count
         lanes[lane] = try taken(index, into: lanes[lane], isFused: isFused)
       }
-    case .blocks(let size):
+    case .blocks(let size), .blocksFused(let size):
       try blocks(size) { block in
         var partial = StageValue.number(0)
-        for index in block { partial = try taken(index, into: partial, isFused: false) }
+        for index in block {
+          partial = try taken(index, into: partial, isFused: stage.order == .blocksFused(size))
+        }
         lanes[0] = try chain.sum(
           lanes[0], partial, counter(.outputFold, keys.lowerBound + block.lowerBound), step: channel)
       }
@@ -102,11 +109,34 @@ struct PlainOutputSum {
         try stage.accumulator.sum(a, b, counter(.outputFold, level << 24 | lane), step: channel)
       }
     }
+    if case .lanesInOrder = stage.order {
+      for (index, lane) in lanes.enumerated().dropFirst() {
+        total = try stage.accumulator.sum(total, lane, counter(.outputFold, index), step: channel)
+      }
+    }
     if let sum, let normalization = stage.normalization {
       total = try normalization.apply(
         total, sum: sum, counter(.outputNormalization, channel))
     }
     return try stage.rounding.round(total, counter(.output, channel))
+  }
+}
+
+extension Recipe.Dot.Order {
+  /// Terms of a block that is summed by itself; 0 where there are none.
+  var blockLength: Int {
+    switch self {
+    case .blocks(let size), .blocksFused(let size): size
+    default: 0
+    }
+  }
+
+  /// How many accumulators go side by side; nil for one.
+  var laneCount: Int? {
+    switch self {
+    case .lanes(let count, _, _), .lanesInOrder(let count): count
+    default: nil
+    }
   }
 }
 

@@ -10,8 +10,9 @@ struct EmulateCommand: PrintingCommand {
     abstract: "Write what a recipe's arithmetic gives as tensors, to compare a kernel with.",
     discussion: """
       Per layer the file holds layers.{n}.cos and .sin [tokens, r/2], .rotated_q [heads, tokens, d], .rotated_k \
-      [kv_heads, tokens, d] and, where asked for, .logits [heads, queries, keys] with -INF where a query does not see a \
-      key, and beside them positions [tokens]. Element types are the narrowest of BF16, F16, F32 and F64 that hold the \
+      [kv_heads, tokens, d] and, where asked for, .logits and .probabilities [heads, queries, keys], with -INF and 0 where a \
+      query does not see a key, and .output [heads, queries, d]; beside them positions [tokens]. Probabilities of an online \
+      softmax are its weights normalized in fp64, which no kernel stores. Element types are the narrowest of BF16, F16, F32 and F64 that hold the \
       recipe's formats. Metadata holds the recipe in full.
 
       Examples:
@@ -39,7 +40,8 @@ struct EmulateCommand: PrintingCommand {
   var layers: IndexSelection?
   @Option(
     help: ArgumentHelp(
-      "Tensors, of cos, sin, rotated_q, rotated_k, logits; all but logits if left out.", valueName: "list"),
+      "Tensors, of cos, sin, rotated_q, rotated_k, logits, probabilities, output; the first four if left out.",
+      valueName: "list"),
     transform: Self.tensors)
   var tensors: Set<StoredTensor> = [.cosine, .sine, .rotatedQuery, .rotatedKey]
   @Option(
@@ -90,7 +92,7 @@ struct EmulateCommand: PrintingCommand {
     let indices = try layers?.resolve(among: attention.layers, what: "layer", owner: attention.spelling)
     let shapes = attention.layerShapes.filter { indices?.contains($0.index) ?? true }
     let resolved = try problem.resolve(
-      for: attention, layers: shapes, computesRows: tensors.contains(.logits))
+      for: attention, layers: shapes, computesRows: tensors.contains { $0.needsRows })
     do {
       return try EmulatedTensors(
         input: attention, layers: shapes, embedding: try resolved.embedding(headSize: shapes[0].headSize),
