@@ -180,17 +180,20 @@ import Testing
     let input = try AttentionInput.open(
       "synthetic:normal,tokens=200,heads=1,kv_heads=1,layers=1,head_dim=32,query_tokens=8")
     let embedding = try smallEmbedding(size: 32)
+    // Positions from 1800 on, where angles in 16 bits are off by radians.
+    let problem = StageAttribution.Problem(
+      input: input, embedding: embedding, comparisons: [ShiftPair(1800, 0)])
     var recipe = try RecipeRegistry.named(name)
     for order in [
       Recipe.Dot.Order.sequential, .pairwise, .blocks(8),
       .tensorCore(block: 8, alignmentBits: 2, rounding: .towardZero),
     ] {
       recipe.dot.order = order
-      let verdict = try recipe.check(input, embedding: embedding)
+      let verdict = try RecipeCheck(recipe, problem).run(threads: 1)
       #expect(verdict.passes, "\(verdict)")
       #expect(verdict.results.count == 1)
     }
-    let bad = try RecipeRegistry.named(bug).check(input, embedding: embedding)
+    let bad = try RecipeCheck(RecipeRegistry.named(bug), problem).run(threads: 1)
     #expect(!bad.passes, "\(bad)")
     // Never below one unit in the last place of the greatest logit that there could be.
     for result in bad.results {

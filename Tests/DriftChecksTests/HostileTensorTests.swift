@@ -188,6 +188,30 @@ import Testing
     #expect(!found.warnings.contains { $0.contains("errors of angles") })
   }
 
+  @Test func metadataThatSaysOtherwiseIsWarnedOf() throws {
+    for (metadata, expected) in [
+      (
+        [
+          "rope.layout": "interleaved", "rope.base": "10000.0", "rope.rotary_size": "16",
+          "rope.scaling": "none",
+        ], ["rope.layout"]
+      ),
+      (["rope.base": "500000", "rope.scaling": "linear:factor=4"], ["rope.base", "rope.scaling"]), ([:], []),
+    ] {
+      var writer = SafetensorsWriter(metadata: metadata)
+      let cosine = try tensors(["cos"])["layers.0.cos"]!
+      try writer.add("layers.0.cos", cosine.type, shape: cosine.shape, values: cosine.values)
+      let kernel = try KernelTensors(
+        SafetensorsFile(bytes: writer.bytes(), named: "theirs.safetensors"), layers: input.get().layerShapes,
+        embedding: embedding.get())
+      let found = try TensorCheck(
+        input: input.get(), kernel: kernel, embedding: embedding.get(), recipe: .everythingExact()
+      ).run(threads: 1)
+      #expect(found.warnings.filter { $0.contains("it is checked with") }.count == expected.count)
+      for key in expected { #expect(found.warnings.contains { $0.contains("says \(key) '") }) }
+    }
+  }
+
   @Test func binary64LogitsAreCompared() throws {
     var theirs = try tensors(["logits"])
     for name in theirs.keys { theirs[name]!.type = .f64 }

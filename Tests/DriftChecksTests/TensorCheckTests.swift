@@ -23,10 +23,11 @@ import Testing
       let input = try smallInput(tokens: 12, queries: queries, type: type)
       let embedding = try smallEmbedding(rotarySize: rotarySize, layout: layout)
       for shift in [-7, 1_000_003] {
-        let tensors = try emulated(recipe, on: input, embedding, shift: shift)
+        let tensors = try emulated(
+          recipe, on: input, embedding, shift: shift, tensors: Set(StoredTensor.allCases))
         let verdict = try check(tensors, on: input, embedding, recipe, require: .both)
         #expect(verdict.passes, "\(verdict.text(replay: ReplayCommand(input: nil, flags: [])))")
-        #expect(verdict.tensors.count == 10)
+        #expect(verdict.tensors.count == 14)
         for tensor in verdict.tensors {
           #expect(tensor.parityDifferences?.mismatchCount == 0)
           #expect(tensor.parityDifferences?.histogram.equal == tensor.parityDifferences?.count)

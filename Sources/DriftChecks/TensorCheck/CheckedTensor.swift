@@ -56,9 +56,9 @@ public struct CheckedTensor: Sendable {
       } else if !formats.contains(tensor.format) {
         remarks.append("the recipe stores \(names) and the tensor is \(own): parity compares values")
       }
-    } else if tensor.kind == .probabilities, !check.recipe.storesProbabilities {
+    } else if !check.recipe.stores(tensor.kind) {
       remarks.append(
-        "the recipe's online softmax never stores normalized probabilities: what its arithmetic stands for was rounded to \(own) for the comparison"
+        "the recipe stores no \(tensor.kind.rawValue) (an online softmax, or no stage of its own): what its arithmetic stands for was rounded to \(own) for the comparison"
       )
     } else {
       remarks.append(

@@ -114,27 +114,19 @@ struct RecipeSource: Sendable {
 
   init(_ check: TensorCheck, _ tensor: KernelTensor) throws {
     let recipe = check.recipe
+    // Their names are those of the recipe's stored tensors.
+    let stored = StoredTensor(rawValue: tensor.kind.rawValue)!
+    let type = tensor.kind == .rotatedKey ? tensor.layer.keyType : tensor.layer.queryType
+    let isCapped = check.softcap != nil
     let prepared: Recipe?
-    switch tensor.kind {
-    case .probabilities:
-      // An online softmax never stores them.
-      formats = recipe.storesProbabilities ? recipe.probability.stored.map { [$0] } : nil
-      prepared = recipe
-      roundsOwn = formats == nil
-    case .output:
-      formats = recipe.output?.rounding.stored.map { [$0] }
-      prepared = recipe
-      roundsOwn = formats == nil
-    case .cosine, .sine, .rotatedQuery, .rotatedKey, .logits:
-      // Their names are those of the recipe's stored tensors.
-      let stored = StoredTensor(rawValue: tensor.kind.rawValue)!
-      let type = tensor.kind == .rotatedKey ? tensor.layer.keyType : tensor.layer.queryType
-      let isCapped = check.softcap != nil
+    roundsOwn = !recipe.stores(tensor.kind)
+    if roundsOwn {
+      (formats, prepared) = (nil, recipe)
+    } else {
       formats = recipe.formats(
         of: stored, embedding: check.embedding, input: type.format!, isCapped: isCapped)
       prepared =
         formats != nil ? recipe : recipe.rounding(stored, to: tensor.format, isCapped: isCapped)
-      roundsOwn = false
     }
     emulation = try prepared.map {
       try Emulation(
@@ -144,9 +136,16 @@ struct RecipeSource: Sendable {
 }
 
 extension Recipe {
-  /// Whether normalized probabilities are ever formed.
-  var storesProbabilities: Bool {
-    if case .online? = softmax?.algorithm { false } else { true }
+  /// Whether there is a tensor of this meaning in the recipe's arithmetic. An online softmax never forms normalized probabilities,
+  /// and a recipe without a softmax or an output stage of its own says nothing of theirs.
+  func stores(_ kind: CheckedStage) -> Bool {
+    switch kind {
+    case .probabilities:
+      if case .online? = softmax?.algorithm { return false }
+      return softmax != nil || !probability.isExact
+    case .output: return output != nil
+    case .cosine, .sine, .rotatedQuery, .rotatedKey, .logits: return true
+    }
   }
 }
 

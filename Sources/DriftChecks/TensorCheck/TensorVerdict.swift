@@ -1,7 +1,9 @@
 // The verdict on another implementation's tensors: pass or fail, the first stage and position that fail, and what to distrust.
 
+import ArbitraryPrecision
 import FloatingPointFormats
 import RotaryAttention
+import TensorIO
 
 /// One rule that a tensor breaks.
 public struct TensorFailure: Sendable {
@@ -92,7 +94,41 @@ public struct TensorVerdict: Sendable {
       warnings.append(
         "\(check.kernel.file) holds no positions: taken as \(least) to \(greatest)")
     }
-    return warnings
+    return warnings + contradictions
+  }
+
+  /// What the tensors' own metadata says of the embedding and the check does not.
+  private var contradictions: [String] {
+    let embedding = check.embedding
+    func same(_ theirs: String, _ ours: NumberLiteral) -> Bool {
+      guard let stored = try? NumberLiteral(theirs), let a = Rational(stored), let b = Rational(ours) else {
+        return false
+      }
+      return a == b
+    }
+    func scaling(_ text: String) -> RotaryScaling? {
+      text == "none" ? RotaryScaling.none : try? RotaryScaling(spelling: text)
+    }
+    let fields: [(key: String, ours: String, agrees: (String) -> Bool)] = [
+      (
+        AttentionInput.Metadata.layout, embedding.layout.rawValue,
+        { $0 == embedding.layout.rawValue }
+      ),
+      (AttentionInput.Metadata.base, embedding.base.text, { same($0, embedding.base) }),
+      (
+        AttentionInput.Metadata.rotarySize, String(embedding.rotarySize),
+        { Int($0) == embedding.rotarySize }
+      ),
+      (
+        AttentionInput.Metadata.scaling, embedding.scaling.isDefault ? "none" : embedding.scaling.spelling,
+        { scaling($0) == embedding.scaling }
+      ),
+    ]
+    return fields.compactMap { field in
+      guard let theirs = check.kernel.metadata[field.key], !field.agrees(theirs) else { return nil }
+      return
+        "\(check.kernel.file) says \(field.key) '\(theirs)', and it is checked with '\(field.ours)'"
+    }
   }
 
   /// Positions below which a test says little: fp16 and bf16 positions and angles are still exact or nearly so.
