@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 
-# The fixed rotary half, the one with the bug, type, first position, and where the bug was published (RECIPES, cases).
+# The fixed rotary half, the one with the bug, type, first position, and where the bug was published.
 DRILLS = [
     ("hf-llama", "hf-llama-2023-cast", "bf16", 0, "transformers 25681, DeepSpeed 4932: all in the model type"),
     ("hf-llama", "hf-llama-2023-cast", "fp16", 0, "the same in fp16"),
