@@ -114,6 +114,17 @@ public final class ExactReal: Sendable {
     rational == Rational(1) ? ExactReal(Rational(0)) : ExactReal(.logarithm(self))
   }
 
+  /// e^a; e^0 = 1 exactly, and transcendental for any other rational a [Baker1975].
+  public var exponential: ExactReal { isZero ? ExactReal(Rational(1)) : ExactReal(.exponential(self)) }
+
+  /// 2^a; rational for integers below 2^15 in magnitude, irrational for other rationals that are no integers.
+  public var powerOfTwo: ExactReal {
+    if let exponent = rational?.smallNumerator, rational?.isInteger == true, exponent.magnitude < 1 << 15 {
+      return ExactReal.power(Rational(2), exponent, over: 1)
+    }
+    return (self * ExactReal(Rational(2)).logarithm).exponential
+  }
+
   /// √a, rational where that is known.
   ///
   /// - Precondition: a ≥ 0.

@@ -21,6 +21,8 @@ public struct Emulation: Sendable {
   public let scaleFactor: StageValue
   /// The softcap as the recipe stores it; nil where the problem has none.
   let softcap: StoredSoftcap?
+  /// c of the softmax stage under exp2: the logit stage's factor, or the stored log₂ e; nil where there is none.
+  public let softmaxFactor: StageValue?
   /// How angles come about.
   let angleSource: AngleSource
 
@@ -44,6 +46,30 @@ public struct Emulation: Sendable {
     let exactScale = scale.exact(headSize: embedding.headSize)
     scaleFactor = try recipe.logit.storedFactor(exactScale)
     self.softcap = try recipe.logit.stored(softcap: softcap, scale: exactScale, recipe: recipe.name)
+    softmaxFactor = try recipe.softmax?.storedFactor(recipe.logit, scaleFactor, self.softcap)
+  }
+
+  /// The emulation whose logits are the scores as stored before scaling: what the softmax stage reads where the scale is inside its
+  /// exponential. Only the logit stage differs; a softcap is not in it.
+  func withStoredScoresAsLogits() -> Emulation {
+    var changed = recipe
+    changed.logit = Recipe.Logit(
+      storedScore: recipe.logit.storedScore, scaleFactor: RoundingChain([.fp64]),
+      rounding: RoundingChain([.fp64]))
+    return Emulation(recipe: changed, like: self)
+  }
+
+  /// The same frequencies and angles with a scale of 1 and without a softcap.
+  private init(recipe: Recipe, like other: Emulation) {
+    self.recipe = recipe
+    embedding = other.embedding
+    scale = .value(NumberLiteral(1))
+    frequencies = other.frequencies
+    attentionFactor = other.attentionFactor
+    scaleFactor = .number(1)
+    softcap = nil
+    softmaxFactor = nil
+    angleSource = other.angleSource
   }
 
   /// The angles that this recipe's trig stage sees, as exact reals: for the stages after it that do not round. Nil where an angle

@@ -22,15 +22,27 @@ public func defaultSoftmax(
   _ logits: UnsafeBufferPointer<Double>, into probabilities: UnsafeMutableBufferPointer<Double>,
   path: KernelPath = .ofProcess
 ) {
-  guard let row = logits.baseAddress, let results = probabilities.baseAddress, !logits.isEmpty else { return }
-  let allowsVectors = path.allowsVectors
-  var hasNaN: Int32 = 0
-  let largest = ropedrift_row_maximum(row, logits.count, allowsVectors, &hasNaN)
-  if hasNaN != 0 || largest.isInfinite {
+  guard !logits.isEmpty else { return }
+  guard rowExponentials(logits, into: probabilities, path: path) != nil else {
     for index in logits.indices { probabilities[index] = .nan }
     return
   }
-  var undecided = ropedrift_exponentials64(row, largest, logits.count, allowsVectors, results)
+  ropedrift_divide_by_sum(probabilities.baseAddress!, logits.count, path.allowsVectors)
+}
+
+/// e_j = RN(exp(RN(s_j − max))), correctly rounded, and the maximum; nil, and nothing written, for a row with a NaN, with +∞, or with
+/// nothing but −∞.
+///
+/// - Precondition: the row is not empty.
+func rowExponentials(
+  _ logits: UnsafeBufferPointer<Double>, into results: UnsafeMutableBufferPointer<Double>, path: KernelPath
+) -> Double? {
+  let allowsVectors = path.allowsVectors
+  var hasNaN: Int32 = 0
+  let largest = ropedrift_row_maximum(logits.baseAddress!, logits.count, allowsVectors, &hasNaN)
+  if hasNaN != 0 || largest.isInfinite { return nil }
+  var undecided = ropedrift_exponentials64(
+    logits.baseAddress!, largest, logits.count, allowsVectors, results.baseAddress!)
   var index = 0
   while undecided > 0 {
     // An undecided result is the argument, which is negative.
@@ -40,5 +52,5 @@ public func defaultSoftmax(
     }
     index += 1
   }
-  ropedrift_divide_by_sum(results, logits.count, allowsVectors)
+  return largest
 }

@@ -47,6 +47,29 @@ void ropedrift_divide_by_sum(double *row, size_t count, int allows_vectors) {
   divide64[ropedrift_vector_level(allows_vectors)](row, count);
 }
 
+ROPEDRIFT_BODY void weights32_body(const float *restrict row, size_t count, int exponential, float factor, float shift,
+                                   float *restrict weights) {
+  switch (exponential) {
+    case ROPEDRIFT_EXP:
+      for (size_t i = 0; i < count; i++) weights[i] = (float)wide_exp((double)(row[i] - shift));
+      break;
+    case ROPEDRIFT_EXP2:
+      for (size_t i = 0; i < count; i++) weights[i] = (float)wide_exp2((double)(row[i] * factor - shift));
+      break;
+    default:
+      for (size_t i = 0; i < count; i++) weights[i] = (float)wide_exp2((double)__builtin_fmaf(row[i], factor, -shift));
+  }
+}
+
+ROPEDRIFT_INSTANTIATE(weights32,
+                      (const float *row, size_t count, int exponential, float factor, float shift, float *weights),
+                      (row, count, exponential, factor, shift, weights))
+
+void ropedrift_softmax_weights32(const float *row, size_t count, int exponential, float factor, float shift,
+                                 int allows_vectors, float *weights) {
+  weights32[ropedrift_vector_level(allows_vectors)](row, count, exponential, factor, shift, weights);
+}
+
 ROPEDRIFT_BODY float maximum32(const float *row, size_t count) {
   float lanes[LANES], maximum = -__builtin_inff();
   for (int l = 0; l < LANES; l++) lanes[l] = maximum;

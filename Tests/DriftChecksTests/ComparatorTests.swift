@@ -7,7 +7,8 @@ import Testing
 
 /// A tally over one row of values against references that have no rest.
 private func tally(
-  _ values: [Double], _ references: [Double], _ comparators: [TensorComparator], format: FloatingPointFormat = .bf16,
+  _ values: [Double], _ references: [Double], _ comparators: [TensorComparator],
+  format: FloatingPointFormat = .bf16,
   rowLength: Int? = nil
 ) -> DifferenceTally {
   let length = rowLength ?? values.count
@@ -168,7 +169,8 @@ private func tally(
   @Test func piecesMergeIntoTheWhole() {
     let squares = (0..<64).map { (index: Int) -> Double in Double(index * index % 37) }
     let values = squares.map { $0 + 0.5 }
-    let references = squares.enumerated().map { (index, square) -> Double in square + 0.25 * Double(index % 3) }
+    let references = squares.enumerated().map { (index, square) -> Double in square + 0.25 * Double(index % 3)
+    }
     let comparators: [TensorComparator] = [
       .bitExact, .ulp(8), .tolerance(absolute: 0.1, relative: 0.01), .defaultFlashRule,
       .normalizedMeanSquare(0.1), .cosine(0.9),
@@ -197,7 +199,8 @@ private func tally(
   @Test func binsEndAtPowersOfTwo() {
     var histogram = UlpHistogram()
     for (ulps, isEqual) in [
-      (0.0, true), (0.25, false), (0.5, false), (0.75, false), (1, false), (1.5, false), (2, false), (2.5, false),
+      (0.0, true), (0.25, false), (0.5, false), (0.75, false), (1, false), (1.5, false), (2, false),
+      (2.5, false),
       (32768, false), (32769, false), (.infinity, false),
     ] {
       histogram.add(ulps, isEqual: isEqual)
@@ -225,7 +228,8 @@ private func tally(
     #expect(try TensorComparator("ulp=0.1") == .ulp(0.1))
     #expect(throws: ComparatorError.unknown("upl", suggestion: "ulp")) { try TensorComparator("upl=2") }
     for typed in [
-      "ulp", "ulp=", "ulp=-1", "ulp=nan", "mismatches=1.5", "mismatches=1e30", "allclose", "allclose=1", "allclose:atol=1",
+      "ulp", "ulp=", "ulp=-1", "ulp=nan", "mismatches=1.5", "mismatches=1e30", "allclose", "allclose=1",
+      "allclose:atol=1",
       "allclose:atol=1,atol=2,rtol=1", "flash:c=2", "bit-exact=1", "cosine",
     ] {
       #expect(throws: ComparatorError.self, "\(typed)") { try TensorComparator(typed) }

@@ -11,7 +11,8 @@ import Testing
 @Suite struct ReferenceVectorTests {
   /// Whether high + low is within 2^−60 of an exact real, relatively, with high the nearest binary64 number.
   private func expectClose(
-    _ high: Double, _ low: Double, _ exact: ExactReal, _ what: String, sourceLocation: SourceLocation = #_sourceLocation
+    _ high: Double, _ low: Double, _ exact: ExactReal, _ what: String,
+    sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let nearest = FloatingPointFormat.fp64.rounded(try exact.exactValue())
     // Two candidates where the exact value lies within 2^-60 of the middle between two numbers.
@@ -29,7 +30,8 @@ import Testing
 
   @Test(arguments: [
     ("none", RotaryLayout.halfSplit, 8), ("none", .interleaved, 6), ("linear:factor=4", .halfSplit, 8),
-    ("yarn:factor=4,original=64", .halfSplit, 8), ("llama3:factor=8,low=1,high=4,original=8192", .interleaved, 8),
+    ("yarn:factor=4,original=64", .halfSplit, 8),
+    ("llama3:factor=8,low=1,high=4,original=8192", .interleaved, 8),
   ])
   func componentsAreExact(_ scaling: String, _ layout: RotaryLayout, _ rotarySize: Int) throws {
     let embedding = try RotaryEmbedding(
@@ -59,9 +61,11 @@ import Testing
         let angle = problem.angles.angle(position: position, pair: pair)
         let index = row * embedding.pairCount + pair
         try expectClose(
-          table.cosine.high[index], table.cosine.low[index], problem.attentionFactor * angle.cosine, "cos \(row) \(pair)")
+          table.cosine.high[index], table.cosine.low[index], problem.attentionFactor * angle.cosine,
+          "cos \(row) \(pair)")
         try expectClose(
-          table.sine.high[index], table.sine.low[index], problem.attentionFactor * angle.sine, "sin \(row) \(pair)")
+          table.sine.high[index], table.sine.low[index], problem.attentionFactor * angle.sine,
+          "sin \(row) \(pair)")
       }
     }
   }
@@ -84,7 +88,8 @@ import Testing
   }
 
   @Test func whatHasNoExactValueIsNaN() throws {
-    let embedding = try RotaryEmbedding(headSize: 6, rotarySize: 4, base: NumberLiteral(10_000), layout: .halfSplit)
+    let embedding = try RotaryEmbedding(
+      headSize: 6, rotarySize: 4, base: NumberLiteral(10_000), layout: .halfSplit)
     let problem = try ReferenceProblem(embedding: embedding, scale: .inverseSquareRootOfHeadSize)
     let vectors = ReferenceVectors(
       problem: problem, trigonometry: ReferenceTrigonometry(angles: problem.angles, positions: [3]))

@@ -59,7 +59,9 @@ func emulated(
 }
 
 /// A file of tensors in memory.
-func file(_ tensors: [String: StoredValues], named name: String = "theirs.safetensors") throws -> SafetensorsFile {
+func file(_ tensors: [String: StoredValues], named name: String = "theirs.safetensors") throws
+  -> SafetensorsFile
+{
   var writer = SafetensorsWriter()
   for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
     try writer.add(name, tensor.type, shape: tensor.shape, values: tensor.values)
@@ -70,7 +72,8 @@ func file(_ tensors: [String: StoredValues], named name: String = "theirs.safete
 /// A check of tensors on an input.
 func check(
   _ tensors: [String: StoredValues], on input: AttentionInput, _ embedding: RotaryEmbedding, _ recipe: String,
-  accuracy: [TensorComparator] = [], parity: [TensorComparator] = [], require: RequiredAgreement = .accuracy, shift: Int = 0,
+  accuracy: [TensorComparator] = [], parity: [TensorComparator] = [], require: RequiredAgreement = .accuracy,
+  shift: Int = 0,
   layers: [Int]? = nil, threads: Int = 2
 ) throws -> TensorVerdict {
   let shapes = input.layerShapes.filter { layers?.contains($0.index) ?? true }

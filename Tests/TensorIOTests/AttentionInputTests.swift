@@ -63,6 +63,35 @@ import Testing
     }
   }
 
+  /// Every encoding of the 16-bit types, and of binary32 those of every exponent.
+  @Test(arguments: [TensorElementType.f16, .bf16, .f32])
+  func binary32RowsAreThoseOfBinary64(type: TensorElementType) throws {
+    let format = type.format!
+    let values = (0..<1 << 16).map { format.double(of: UInt64($0) << UInt64(format.bitWidth - 16)) }
+    var writer = SafetensorsWriter()
+    try writer.add("layers.0.q", type, shape: [2, 256, 128], values: values)
+    try writer.add("layers.0.k", type, shape: [2, 256, 128], values: values)
+    let input = try AttentionInput(SafetensorsFile(bytes: writer.bytes(), named: "a.safetensors"))
+    for rows in [0..<0, 0..<256, 3..<17] {
+      let wide = try input.read(.query, layer: 0, head: 1, tokens: rows)
+      let narrow = try #require(try input.readBinary32(.query, layer: 0, head: 1, tokens: rows))
+      #expect(narrow.count == wide.count)
+      #expect(
+        zip(wide, narrow).allSatisfy { $0.isNaN ? $1.isNaN : $0.bitPattern == Double($1).bitPattern })
+    }
+    expectError(.outOfRange) { try input.readBinary32(.query, layer: 0, head: 2, tokens: 0..<1) }
+    expectError(.outOfRange) { try input.readBinary32(.query, layer: 0, head: 0, tokens: 0..<257) }
+    expectError(.missingTensor) { try input.readBinary32(.value, layer: 0, head: 0, tokens: 0..<1) }
+  }
+
+  @Test func binary64HasNoRowsInBinary32() throws {
+    let wide = try file(["layers.0.q": [1, 2, 2], "layers.0.k": [1, 2, 2]], type: .f64)
+    #expect(try wide.readBinary32(.query, layer: 0, head: 0, tokens: 0..<2) == nil)
+    let generated = try AttentionInput.open("synthetic:sink,heads=1,tokens=4,head_dim=6,dtype=fp16")
+    let expected = try generated.read(.key, layer: 1, head: 0, tokens: 0..<3).map { Float($0) }
+    #expect(try generated.readBinary32(.key, layer: 1, head: 0, tokens: 0..<3) == expected)
+  }
+
   @Test func refusals() throws {
     expectError(.missingTensor) { try file([:]) }
     let nothing = expectError(.missingTensor) { try file(["model.q": [1, 1, 2]]) }

@@ -31,6 +31,15 @@ def non_negative(text):
     return 0 if text == "0" else positive(text)
 
 
+def stages(text):
+    from . import kernel_stages
+
+    try:
+        return kernel_stages.chosen(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def parser():
     root = _Parser(
         prog="capture.py",
@@ -80,6 +89,19 @@ def parser():
         "--scaling",
         metavar="SCALING",
         help="store this rope.scaling instead of what the configuration says; it is then not checked",
+    )
+
+    hub.add_argument(
+        "--kernel",
+        metavar="FILE",
+        help="also write what the model computes after rotation, for `ropedrift check OUT --against FILE`",
+    )
+    hub.add_argument(
+        "--kernel-stages",
+        type=stages,
+        metavar="LIST",
+        help="stages of --kernel, of cos, sin, rotated_q, rotated_k, logits, probabilities, output, or all; the first four if left"
+        " out. Logits and probabilities need --attention eager, and memory for the square of the tokens",
     )
 
     gguf = commands.add_parser(
@@ -177,7 +199,7 @@ def capture_gguf(options):
         for name, x in zip("qkv", arrays):
             tensors[f"layers.{layer}.{name}"] = x.astype(dtype)
     name = model.fields.get("general.name", pathlib.Path(path).stem)
-    return tensors, model.rotary.metadata() | {"model": f"{name} (GGUF, dequantised)"}
+    return tensors, model.rotary.metadata() | {"model": f"{name} (GGUF, dequantised)"}, {}
 
 
 def capture_transformers(options):
@@ -196,19 +218,36 @@ def capture_transformers(options):
         getattr(config, "max_position_embeddings", None),
         config.num_hidden_layers,
     )
-    return transformers_model.capture(model, ids, layers, options.scaling)
+    if not options.kernel:
+        return *transformers_model.capture(model, ids, layers, options.scaling), {}
+    kernel = options.kernel_stages or transformers_model.kernel_stages.DEFAULT_STAGES
+    return transformers_model.capture_with_kernel(model, ids, layers, kernel, options.scaling)
 
 
-def capture(options, run):
-    output = pathlib.Path(options.output)
+def place(name, force):
+    """The path of a file to write, checked before anything runs."""
+    output = pathlib.Path(name)
     if output.is_dir():
         raise Failure(f"{output}: a folder; name the file to write", WRONG_USAGE)
-    if output.exists() and not options.force:
+    if output.exists() and not force:
         raise Failure(f"{output}: exists; name another file or add --force", WRONG_USAGE)
     if not output.parent.is_dir():
         raise Failure(f"{output}: its folder does not exist; make it first", WRONG_USAGE)
-    tensors, metadata = run(options)
+    return output
+
+
+def capture(options, run):
+    output = place(options.output, options.force)
+    kernel = place(options.kernel, options.force) if getattr(options, "kernel", None) else None
+    if kernel and kernel.resolve() == output.resolve():
+        raise Failure(f"{kernel}: is the capture's own file; name another for --kernel", WRONG_USAGE)
+    if getattr(options, "kernel_stages", None) and not kernel:
+        raise Failure("--kernel-stages chooses what --kernel writes; name its FILE", WRONG_USAGE)
+    tensors, metadata, stages_found = run(options)
     tensor_file.write(output, tensors, metadata)
+    if kernel:
+        tensor_file.write(kernel, stages_found, metadata | {"stage": "kernel"})
+        say(f"wrote {kernel}: {len(stages_found)} tensors, {kernel.stat().st_size} bytes")
     layers = sorted({int(name.split(".")[1]) for name in tensors if name.startswith("layers.")})
     q = tensors[f"layers.{layers[0]}.q"]
     say(
@@ -216,6 +255,8 @@ def capture(options, run):
         f" head size {q.shape[2]}, {tensor_file.NAMES[q.dtype]}, {output.stat().st_size} bytes"
     )
     scale = f" --scale {metadata['attention.scale']}" if "attention.scale" in metadata else ""
+    if kernel:
+        say(f"go on with: ropedrift check {output} --against {kernel} --recipe hf-llama-bf16{scale}")
     say(f"go on with: ropedrift report {output} -o {output.with_suffix('')}-report{scale}")
 
 

@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy
 import torch
 
-from . import rotary
+from . import kernel_stages, rotary
 from .failure import Failure
 
 ROTARY_FUNCTION = "apply_rotary_pos_emb"
@@ -57,10 +57,11 @@ class _Call:
 
 
 class _Recorder:
-    """What the replaced names report, layer by layer."""
+    """What the replaced names report, layer by layer. `kernel`: the stages of ``kernel_stages`` that are kept beside."""
 
-    def __init__(self, layers):
+    def __init__(self, layers, kernel=()):
         self.wanted, self.calls = set(layers), []
+        self.kernel = kernel_stages.KernelStages(kernel)
         self.kept, self.scales, self.rotaries, self.seen = {}, {}, {}, set()
 
     def rotary_function(self, original):
@@ -80,7 +81,16 @@ class _Recorder:
     def attention_function(self, original):
         def record(module, query, key, value, *positional, **named):
             self.take(module, query, key, value, named.get("scaling"))
-            return original(module, query, key, value, *positional, **named)
+            layer = getattr(module, "layer_idx", None)
+            if layer in self.wanted and self.kernel.wants_attention:
+                result = self.kernel.watch(layer, lambda: original(module, query, key, value, *positional, **named))
+            elif self.wanted <= self.seen:
+                raise _Done
+            else:
+                return original(module, query, key, value, *positional, **named)
+            if self.wanted <= self.seen:
+                raise _Done
+            return result
 
         return record
 
@@ -101,8 +111,7 @@ class _Recorder:
             self.kept[layer] = tuple(x.detach()[0].to("cpu", copy=True) for x in (q, k, value))
             self.scales[layer] = scale if scale is not None else query.shape[-1] ** -0.5
             self.rotaries[layer] = call
-        if self.wanted <= self.seen:
-            raise _Done
+            self.kernel.take_vectors(layer, call.bound.arguments["cos"], call.bound.arguments["sin"], query, key)
 
 
 def _before(name, seen, calls, where):
@@ -265,14 +274,21 @@ def _array(x):
 
 
 def capture(model, ids, layers, scaling=None):
+    """What ``capture_with_kernel`` captures without stages after rotation."""
+    tensors, metadata, _ = capture_with_kernel(model, ids, layers, (), scaling)
+    return tensors, metadata
+
+
+def capture_with_kernel(model, ids, layers, kernel, scaling=None):
     """Captures `layers` of a loaded model on token ids, as one sequence from position 0.
 
-    Returns ({tensor name: array}, {metadata key: string}): layers.{n}.q [heads, tokens, head_dim], .k and .v [kv_heads,
-    tokens, head_dim] in the type in which the model computes them, and token_ids. `scaling` replaces what the configuration
-    says and is then taken on trust. Raises Failure for models that are not supported and for layers whose rotation differs.
+    Returns ({tensor name: array}, {metadata key: string}, {tensor name: array}): layers.{n}.q [heads, tokens, head_dim], .k and .v [kv_heads,
+    tokens, head_dim] in the type in which the model computes them, and token_ids; last the stages that `kernel` names, of
+    kernel_stages.STAGES, as `ropedrift check --against` reads them. `scaling` replaces what the configuration says and is then
+    taken on trust. Raises Failure for models that are not supported and for layers whose rotation differs.
     """
     modules, config = _attention_modules(model)
-    recorder = _Recorder(layers)
+    recorder = _Recorder(layers, kernel)
     trained = model.training
     model.eval()
     try:
@@ -301,7 +317,10 @@ def capture(model, ids, layers, scaling=None):
     metadata = described[layers[0]].metadata() | {"model": f"{type(model).__name__} ({config.model_type})"}
     if not math.isclose(scale, size**-0.5, rel_tol=1e-6):
         metadata["attention.scale"] = rotary.number(scale)
-    return tensors, metadata
+    stages = {name: _array(x) for name, x in recorder.kernel.tensors(described[layers[0]].rotary_size).items()}
+    if stages:
+        stages["positions"] = numpy.arange(len(ids), dtype=numpy.int64)
+    return tensors, metadata, stages
 
 
 def load(path, dtype, attention):

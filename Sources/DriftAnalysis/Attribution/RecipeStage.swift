@@ -17,6 +17,8 @@ public struct RecipeStage: Sendable, Hashable {
   /// a shift leaves it as it is, and with it everything that is computed from it. So these stages alone give error and no
   /// drift. (Stochastic roundings too: their random words depend on tokens, channels and pairs, never on positions.)
   public let keepsShiftInvariance: Bool
+  /// Whether logits or probabilities depend on the stage: what attribution measures.
+  public private(set) var reachesProbabilities = true
   /// What a wider format of the stage costs.
   public let load: StageLoad
   /// What else has to change where the stage is not to round, beyond its chain.
@@ -72,15 +74,48 @@ public struct RecipeStage: Sendable, Hashable {
     RecipeStage(
       "logit.softcap", \.softcapRounding, keepsShiftInvariance: true,
       StageLoad(operationsPerScore: .softcapSteps)),
+    RecipeStage("softmax.log2e", \.softmaxLog2e, keepsShiftInvariance: true, .free),
+    RecipeStage(
+      "softmax.exponent", \.softmaxExponent, keepsShiftInvariance: true, StageLoad(operationsPerScore: .one)),
+    RecipeStage(
+      "softmax.difference", \.softmaxDifference, keepsShiftInvariance: true,
+      StageLoad(operationsPerScore: .one)),
+    RecipeStage(
+      "softmax", \.softmaxExponential, keepsShiftInvariance: true, StageLoad(operationsPerScore: .one)),
+    RecipeStage(
+      "softmax.sum", \.softmaxSum, keepsShiftInvariance: true, StageLoad(operationsPerScore: .one)
+    ) { if $0.softmaxSum.isExact { $0.softmax?.sum.order = .exact } },
+    RecipeStage("softmax.normalization.reciprocal", \.softmaxReciprocal, keepsShiftInvariance: true, .free),
+    RecipeStage(
+      "softmax.normalization", \.softmaxNormalization, keepsShiftInvariance: true,
+      StageLoad(operationsPerScore: .one)),
     RecipeStage(
       "probability", \.probability, keepsShiftInvariance: true,
       StageLoad(valuesPerScore: .one, operationsPerScore: .headChannels)),
+    RecipeStage("output.probabilityOperand", afterProbability: \.outputProbabilityOperand),
+    RecipeStage("output.valueOperand", afterProbability: \.outputValueOperand),
+    RecipeStage("output.accumulator", afterProbability: \.outputAccumulator) {
+      if $0.outputAccumulator.isExact { $0.output?.order = .exact }
+    },
+    RecipeStage("output.rescaling", afterProbability: \.outputRescaling),
+    RecipeStage("output.normalization.reciprocal", afterProbability: \.outputReciprocal),
+    RecipeStage("output.normalization", afterProbability: \.outputNormalization),
+    RecipeStage("output", afterProbability: \.outputRounding),
   ]
 
-  /// The stages that a recipe rounds, in order.
+  /// A stage of the product with the values, on which no logit and no probability depends.
+  private init(
+    _ name: String, afterProbability chain: WritableKeyPath<Recipe, RoundingChain> & Sendable,
+    whenUnrounded: @escaping @Sendable (inout Recipe) -> Void = { _ in }
+  ) {
+    self.init(name, chain, keepsShiftInvariance: true, .free, whenUnrounded: whenUnrounded)
+    reachesProbabilities = false
+  }
+
+  /// The stages that a recipe rounds and on which its logits or probabilities depend, in order.
   public static func rounded(by recipe: Recipe) -> [RecipeStage] {
     let applied = Set(recipe.chains.map(\.stage))
-    return all.filter { applied.contains($0.name) && !recipe[$0].isExact }
+    return all.filter { applied.contains($0.name) && $0.reachesProbabilities && !recipe[$0].isExact }
   }
 
   /// Whether two stages have one name.
@@ -107,5 +142,65 @@ extension Recipe {
   fileprivate var softcapRounding: RoundingChain {
     get { logit.softcap?.rounding ?? .exact }
     set { logit.softcap?.rounding = newValue }
+  }
+}
+
+/// The chains of the stages that a recipe need not have; exact where it has none.
+extension Recipe {
+  fileprivate var softmaxLog2e: RoundingChain {
+    get { softmax?.log2e ?? .exact }
+    set { softmax?.log2e = newValue }
+  }
+  fileprivate var softmaxExponent: RoundingChain {
+    get { softmax?.exponent ?? .exact }
+    set { softmax?.exponent = newValue }
+  }
+  fileprivate var softmaxDifference: RoundingChain {
+    get { softmax?.difference ?? .exact }
+    set { softmax?.difference = newValue }
+  }
+  fileprivate var softmaxExponential: RoundingChain {
+    get { softmax?.rounding ?? .exact }
+    set { softmax?.rounding = newValue }
+  }
+  fileprivate var softmaxSum: RoundingChain {
+    get { softmax?.sum.rounding ?? .exact }
+    set { softmax?.sum.rounding = newValue }
+  }
+  fileprivate var softmaxReciprocal: RoundingChain {
+    get { softmax?.normalization?.reciprocal ?? .exact }
+    set { softmax?.normalization?.reciprocal = newValue }
+  }
+  fileprivate var softmaxNormalization: RoundingChain {
+    get { softmax?.normalization?.rounding ?? .exact }
+    set { softmax?.normalization?.rounding = newValue }
+  }
+  fileprivate var outputProbabilityOperand: RoundingChain {
+    get { output?.probabilityOperand ?? .exact }
+    set { output?.probabilityOperand = newValue }
+  }
+  fileprivate var outputValueOperand: RoundingChain {
+    get { output?.valueOperand ?? .exact }
+    set { output?.valueOperand = newValue }
+  }
+  fileprivate var outputAccumulator: RoundingChain {
+    get { output?.accumulator ?? .exact }
+    set { output?.accumulator = newValue }
+  }
+  fileprivate var outputRescaling: RoundingChain {
+    get { output?.rescaling ?? .exact }
+    set { output?.rescaling = newValue }
+  }
+  fileprivate var outputReciprocal: RoundingChain {
+    get { output?.normalization?.reciprocal ?? .exact }
+    set { output?.normalization?.reciprocal = newValue }
+  }
+  fileprivate var outputNormalization: RoundingChain {
+    get { output?.normalization?.rounding ?? .exact }
+    set { output?.normalization?.rounding = newValue }
+  }
+  fileprivate var outputRounding: RoundingChain {
+    get { output?.rounding ?? .exact }
+    set { output?.rounding = newValue }
   }
 }

@@ -140,14 +140,15 @@ private final class ComparisonPass {
     let stored = try experiment.input.keys(layer: layer, kvHead: head)
     let inputs = try inputMatrices(stored, side: .key, layer: layer, head: head)
     let scores = shared.scores
-    let keys = try concurrentMap(count: scores.count, threads: threads) { score in
-      try runs.map {
-        try EmulatedKeys(
-          inputs[scores[score].input], emulation: scores[score].emulation, table: $0[score], layer: layer,
-          head: head)
-      }
+    let keys = try concurrentMap(count: scores.count * runs.count, threads: threads) { index in
+      let (score, run) = index.quotientAndRemainder(dividingBy: runs.count)
+      return try EmulatedKeys(
+        inputs[scores[score].input], emulation: scores[score].emulation, table: runs[run][score],
+        layer: layer, head: head)
     }
-    return KeyGroup(head: head, keys: keys, references: references?.heads(keys: stored) ?? [])
+    return KeyGroup(
+      head: head, keys: scores.indices.map { Array(keys[$0 * runs.count..<($0 + 1) * runs.count]) },
+      references: references?.heads(keys: stored) ?? [])
   }
 
   /// The stored vectors after each input stage; what the stage did is counted for every recipe that has it.
@@ -170,15 +171,15 @@ private final class ComparisonPass {
     let scores = shared.scores
     let firstRow = experiment.shape.token(ofQuery: 0)
     let groupKeys = keys.keys
-    let heads = try concurrentMap(count: scores.count, threads: threads) { score in
-      try runs.indices.map {
-        try EmulatedHead(
-          inputs[scores[score].input], keys: groupKeys[score][$0], emulation: scores[score].emulation,
-          table: runs[$0][score], firstRow: firstRow, layer: layer, head: head)
-      }
+    let heads = try concurrentMap(count: scores.count * runs.count, threads: threads) { index in
+      let (score, run) = index.quotientAndRemainder(dividingBy: runs.count)
+      return try EmulatedHead(
+        inputs[scores[score].input], keys: groupKeys[score][run], emulation: scores[score].emulation,
+        table: runs[run][score], firstRow: firstRow, layer: layer, head: head)
     }
     return HeadRuns(
-      stored: stored, runs: heads, references: keys.references)
+      stored: stored, runs: scores.indices.map { Array(heads[$0 * runs.count..<($0 + 1) * runs.count]) },
+      references: keys.references)
   }
 
   private func measure(

@@ -41,7 +41,8 @@ public struct RecipeResults: Sendable {
 
   /// What bounds a single key's unweighted share of drift in probabilities.
   public var shareBound: ShareBound {
-    ShareBound(probabilitiesAreRounded: !emulation.recipe.probability.isExact)
+    ShareBound(
+      probabilitiesAreRounded: !emulation.recipe.probability.isExact || emulation.recipe.softmax != nil)
   }
 }
 

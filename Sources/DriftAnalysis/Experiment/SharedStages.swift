@@ -32,9 +32,21 @@ struct SharedStages: Sendable {
   private(set) var inputOfRecipe: [Int] = []
   /// For each recipe its probability stage.
   let rowStages: [RowStages]
+  /// For each recipe its softmax stage with what follows; nil where the default softmax comes before the probability stage.
+  let softmaxStages: [SoftmaxStages?]
+
+  /// A recipe's own softmax.
+  struct SoftmaxStages: Sendable {
+    let row: RowAttention
+    /// Nil where the stage reads logits.
+    let inputs: SoftmaxInputStage?
+  }
 
   init(_ emulations: [Emulation]) throws {
     rowStages = emulations.map(RowStages.init)
+    softmaxStages = emulations.map {
+      $0.recipe.softmax == nil ? nil : SoftmaxStages(row: RowAttention($0), inputs: SoftmaxInputStage($0))
+    }
     var inputIndex: [RoundingChain: Int] = [:]
     var scoreIndex: [Recipe: Int] = [:]
     var logitIndex: [Recipe: (score: Int, logit: Int)] = [:]
@@ -45,7 +57,9 @@ struct SharedStages: Sendable {
         inputIndex[emulation.recipe.input] = input
       }
       inputOfRecipe.append(input)
-      if let known = logitIndex[emulation.recipeUpToLogit] {
+      // Where the sums stay exact, what a softmax stage reads in the place of logits is not found in shared rows.
+      let isShared = !emulation.recipe.dot.rounding.isExact || softmaxStages[recipe]?.inputs == nil
+      if isShared, let known = logitIndex[emulation.recipeUpToLogit] {
         scores[known.score].logits[known.logit].recipes.append(recipe)
         continue
       }
@@ -57,7 +71,7 @@ struct SharedStages: Sendable {
           ScoreGroup(emulation: shared ?? emulation, givesAccumulators: shared != nil, input: input))
         if let key { scoreIndex[key] = score }
       }
-      logitIndex[emulation.recipeUpToLogit] = (score, scores[score].logits.count)
+      if isShared { logitIndex[emulation.recipeUpToLogit] = (score, scores[score].logits.count) }
       scores[score].logits.append(LogitGroup(stages: rowStages[recipe], recipes: [recipe]))
     }
   }

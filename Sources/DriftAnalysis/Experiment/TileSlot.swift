@@ -83,7 +83,7 @@ final class TileSlot {
           for row in rows { try finishLogits(run, row, group, logitGroup, work) }
         }
         for recipe in logitGroup.recipes {
-          for row in rows { measure(recipe, row, tile: tile.count, work) }
+          for row in rows { try measure(recipe, row, score, tile: tile.count, work) }
         }
       }
     }
@@ -171,17 +171,54 @@ final class TileSlot {
         try logitGroup.stages.scale(
           values, query: row.query, keys: row.keys, layer: work.layer, head: work.head)
       }
+      // Recipes with a softmax stage of their own do without the default one.
+      guard logitGroup.recipes.contains(where: { work.shared.softmaxStages[$0] == nil }) else { return }
       softmax.withUnsafeMutableBufferPointer {
         defaultSoftmax(UnsafeBufferPointer(values), into: UnsafeMutableBufferPointer(rebasing: $0[range]))
       }
     }
   }
 
+  /// One row of probabilities by a recipe's own softmax stage, into `rounded`.
+  private func writeProbabilities(
+    _ stages: SharedStages.SoftmaxStages, _ run: Int, _ row: Row, _ score: Int, _ work: TileWork
+  ) throws {
+    let place = ScorePlace(query: row.query, key: 0, layer: work.layer, head: work.head)
+    let head = work.heads.runs[score][run]
+    try withUnsafeTemporaryAllocation(of: Double.self, capacity: row.keys.count) { inputs in
+      if stages.inputs != nil, !work.shared.scores[score].givesAccumulators {
+        try head.softmaxInputs(
+          queries: row.query..<row.query + 1, keys: row.keys, into: inputs, stride: row.keys.count)
+      } else {
+        let source = stages.inputs == nil ? logits : scores
+        source.withUnsafeBufferPointer {
+          _ = inputs.initialize(from: UnsafeBufferPointer(rebasing: $0[range(run, row)]))
+        }
+        try stages.inputs?.write(
+          inputs, query: row.query, keys: row.keys, layer: work.layer, head: work.head)
+      }
+      try rounded.withUnsafeMutableBufferPointer { rounded in
+        try stages.row.row(
+          UnsafeBufferPointer(inputs), keys: row.keys, values: nil, place: place,
+          probabilities: UnsafeMutableBufferPointer(
+            rebasing: rounded[run * width..<run * width + row.keys.count]),
+          output: nil)
+      }
+    }
+  }
+
   /// Adds one recipe's row at both shifts to its accumulators.
-  private func measure(_ recipe: Int, _ row: Row, tile: Int, _ work: TileWork) {
+  private func measure(
+    _ recipe: Int, _ row: Row, _ score: Int, tile: Int, _ work: TileWork
+  ) throws {
     let count = row.keys.count
     var isRounded = false
     for run in 0..<2 {
+      if let stages = work.shared.softmaxStages[recipe] {
+        try writeProbabilities(stages, run, row, score, work)
+        isRounded = true
+        continue
+      }
       isRounded = softmax.withUnsafeBufferPointer { softmax in
         rounded.withUnsafeMutableBufferPointer { rounded in
           work.shared.rowStages[recipe].round(

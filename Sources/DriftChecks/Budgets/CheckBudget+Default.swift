@@ -60,7 +60,8 @@ extension CheckBudget {
           key: keyNorms[keyHead]!)
         guard limit.isFinite else {
           throw BudgetError.notMeasured(
-            "the default budget of layer \(index) head \(head) is not finite, because its queries or keys are not or are too large")
+            "the default budget of layer \(index) head \(head) is not finite, because its queries or keys are not or are too large"
+          )
         }
         limits.append(
           try Limit(
@@ -103,7 +104,10 @@ private struct FormatBound {
     func unit(_ chains: RoundingChain...) -> Double {
       chains.reduce(0) { sum, chain in
         let isNearest = chain.rounding == .nearestEven || chain.rounding == .nearestAway
-        return sum + chain.formats.reduce(0) { $0 + (isNearest ? 1 : 2) * 0x1p0 / Double(sign: .plus, exponent: $1.precision, significand: 1) }
+        return sum
+          + chain.formats.reduce(0) {
+            $0 + (isNearest ? 1 : 2) * 0x1p0 / Double(sign: .plus, exponent: $1.precision, significand: 1)
+          }
       }
     }
     let vectors = [
@@ -120,7 +124,8 @@ private struct FormatBound {
     let logit = unit(
       recipe.logit.storedScore, recipe.logit.scaleFactor, recipe.logit.scaleFactor, recipe.logit.log2e,
       recipe.logit.exponentFactor, recipe.logit.exponent, recipe.logit.rounding)
-    relative = (vector * vector * (1 + 4 * Double(size) * unit(recipe.dot.rounding)) * (1 + logit) - 1) * (1 + 0x1p-30)
+    relative =
+      (vector * vector * (1 + 4 * Double(size) * unit(recipe.dot.rounding)) * (1 + logit) - 1) * (1 + 0x1p-30)
     self.scale = scale
     self.factor = factor
     self.size = Double(size)
@@ -131,7 +136,8 @@ private struct FormatBound {
   }
 
   private static func smallestSpacing(_ format: FloatingPointFormat) -> Double {
-    let exponent = format.hasSubnormals ? format.minimumExponent - format.precision + 1 : format.minimumExponent
+    let exponent =
+      format.hasSubnormals ? format.minimumExponent - format.precision + 1 : format.minimumExponent
     return Double(sign: .plus, exponent: max(exponent, -1074), significand: 1)
   }
 

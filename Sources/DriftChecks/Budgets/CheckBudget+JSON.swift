@@ -22,7 +22,8 @@ extension CheckBudget {
     do {
       bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
     } catch {
-      throw BudgetError.file(path, expected: "a readable file", found: "the system's refusal (\(error.localizedDescription))")
+      throw BudgetError.file(
+        path, expected: "a readable file", found: "the system's refusal (\(error.localizedDescription))")
     }
     try self.init(json: bytes, named: path)
   }
@@ -143,7 +144,8 @@ private struct BudgetReader {
     }
     if let stage = members["stage"], stage != .string(limit.metric.space.rawValue) {
       throw BudgetError.file(
-        path, expected: "the stage '\(limit.metric.space.rawValue)' of \(metric) in \(place)", found: stage.kindName)
+        path, expected: "the stage '\(limit.metric.space.rawValue)' of \(metric) in \(place)",
+        found: stage.kindName)
     }
     return limit
   }

@@ -127,7 +127,8 @@ public enum BudgetError: Error, Equatable, Sendable, CustomStringConvertible {
     case .impossible(let metric, let limit, let reason):
       "\(metric) ≤ \(limit) cannot be met by any correct implementation: \(reason); widen the limit"
     case .notMeasured(let what): "\(what); change the budget, or measure it"
-    case .empty(let origin): "\(origin) holds no limits; name at least one, or leave the budget out for the default"
+    case .empty(let origin):
+      "\(origin) holds no limits; name at least one, or leave the budget out for the default"
     case .file(let path, let expected, let found):
       "\(path): expected \(expected), found \(found); Documentation/Checks.md describes budgets"
     }

@@ -38,7 +38,8 @@ public struct CheckMetric: Sendable, Hashable {
         // Probabilities have no ulp column.
         figure == .ulp && space == .probability
           ? nil
-          : CheckMetric(name: "\(space.rawValue)_error_\(figure.rawValue)", space: space, kind: .error(figure))
+          : CheckMetric(
+            name: "\(space.rawValue)_error_\(figure.rawValue)", space: space, kind: .error(figure))
       }
     } + DriftMetric.all.map { CheckMetric(name: $0.name, space: $0.space, kind: .drift) }
 
@@ -122,6 +123,7 @@ extension CheckMetric {
     }
     let isMean = name.hasSuffix("mean_abs")
     return MeasuredFigure(
-      value: count == 0 ? nil : isMean ? sum.value / Double(count) : maximum, nonfiniteCount: nonfinite, place: nil)
+      value: count == 0 ? nil : isMean ? sum.value / Double(count) : maximum, nonfiniteCount: nonfinite,
+      place: nil)
   }
 }

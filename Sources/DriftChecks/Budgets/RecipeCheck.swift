@@ -115,10 +115,12 @@ public struct RecipeCheck: Sendable {
       let result = Self.measure(suspect.limit, best)
       guard !suspect.limit.admits(result.figure), let figure = result.figure else { continue }
       throw BudgetError.impossible(
-        metric: suspect.limit.words.replacing(" \(suspect.limit.metric.isLowerBound ? "≥" : "≤") \(suspect.limit.limit.text)", with: ""),
+        metric: suspect.limit.words.replacing(
+          " \(suspect.limit.metric.isLowerBound ? "≥" : "≤") \(suspect.limit.limit.text)", with: ""),
         limit: suspect.limit.limit.text,
         reason:
-          "exact values, rounded once to the recipe's formats (logits \(recipe.logitFormat?.spelling ?? "exact"), probabilities \(recipe.probability.stored?.spelling ?? "exact")), already give \(figure)")
+          "exact values, rounded once to the recipe's formats (logits \(recipe.logitFormat?.spelling ?? "exact"), probabilities \(recipe.probability.stored?.spelling ?? "exact")), already give \(figure)"
+      )
     }
   }
 }
@@ -190,7 +192,9 @@ extension AttentionInput {
     }
     var rotarySize: Int?
     if let text = metadata[Metadata.rotarySize] {
-      guard let size = Int(text) else { throw wrong(Metadata.rotarySize, "an integer as \(Metadata.rotarySize)") }
+      guard let size = Int(text) else {
+        throw wrong(Metadata.rotarySize, "an integer as \(Metadata.rotarySize)")
+      }
       rotarySize = size
     }
     let scaling = metadata[Metadata.scaling]

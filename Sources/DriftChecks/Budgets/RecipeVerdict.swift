@@ -41,7 +41,9 @@ public struct RecipeVerdict: Sendable, CustomStringConvertible {
   public var passes: Bool { results.allSatisfy(\.passes) }
 
   /// The whole verdict: `PASS …` in one line, or the failure message with a replay command on the input as it is spelled.
-  public var description: String { text(replay: ReplayCommand(input: check.problem.input.spelling, flags: ["--recipe", check.recipe.name])) }
+  public var description: String {
+    text(replay: ReplayCommand(input: check.problem.input.spelling, flags: ["--recipe", check.recipe.name]))
+  }
 
   /// The verdict in words.
   ///
@@ -58,7 +60,8 @@ public struct RecipeVerdict: Sendable, CustomStringConvertible {
       let margin = closest.map { share, result in
         "; closest \(result.limit.words) at \(DecimalText.shortest(result.figure!))"
       }
-      return "PASS \(name): \(results.count) of \(results.count) limits of \(check.budget.origin)\(margin ?? "")"
+      return
+        "PASS \(name): \(results.count) of \(results.count) limits of \(check.budget.origin)\(margin ?? "")"
     }
     let result = failure.result
     var lines: [String] = []
@@ -72,22 +75,30 @@ public struct RecipeVerdict: Sendable, CustomStringConvertible {
     }
     lines.append(head)
     let failing = results.count { !$0.passes }
-    if failing > 1 { lines.append("  \(failing) of \(results.count) limits of \(check.budget.origin) are exceeded; this is the first") }
-    if result.nonfiniteCount > 0 {
-      let input = nonFiniteInput.map { "\($0.tensor) holds \($0.count.total)" }
+    if failing > 1 {
       lines.append(
-        "  \(result.nonfiniteCount) values are NaN or infinite, on either side\(input.isEmpty ? "; the input is finite" : " (input: \(input.joined(separator: ", ")))")")
+        "  \(failing) of \(results.count) limits of \(check.budget.origin) are exceeded; this is the first")
+    }
+    if result.nonfiniteCount > 0 {
+      let input = nonFiniteInput.filter { $0.count.total > 0 }.map { "\($0.tensor) holds \($0.count.total)" }
+      lines.append(
+        "  \(result.nonfiniteCount) values are NaN or infinite, on either side\(input.isEmpty ? "; the input is finite" : " (input: \(input.joined(separator: ", ")))")"
+      )
     }
     if let reference = failure.reference, let got = failure.got {
       var line = "  reference \(hexadecimalFloat(reference))   got \(hexadecimalFloat(got))"
       if let top = failure.shares.first, let quantity = failure.sharesOf {
         line += "   stage share of \(quantity.rawValue): \(top.stage) \(Self.percent(top.share))"
-        for other in failure.shares.dropFirst().prefix(2) { line += ", \(other.stage) \(Self.percent(other.share))" }
+        for other in failure.shares.dropFirst().prefix(2) {
+          line += ", \(other.stage) \(Self.percent(other.share))"
+        }
       }
       lines.append(line)
     }
     if let figure = result.figure, result.nonfiniteCount == 0 {
-      lines.append("  would pass with \(result.limit.metric.name) \(result.limit.metric.isLowerBound ? "≥" : "≤") \(DecimalText.shortest(figure))")
+      lines.append(
+        "  would pass with \(result.limit.metric.name) \(result.limit.metric.isLowerBound ? "≥" : "≤") \(DecimalText.shortest(figure))"
+      )
     }
     if let place = result.place { lines.append("  replay: \(replayLine(place, replay))") }
     return lines.joined(separator: "\n")
@@ -98,7 +109,8 @@ public struct RecipeVerdict: Sendable, CustomStringConvertible {
   private func replayLine(_ place: PairPlace, _ replay: ReplayCommand) -> String {
     let (query, key) = check.positions(of: place)
     return replay.score(
-      layer: place.layer, head: place.head, query: place.query, key: place.key, queryPosition: query, keyPosition: key)
+      layer: place.layer, head: place.head, query: place.query, key: place.key, queryPosition: query,
+      keyPosition: key)
   }
 
   /// The verdict for programs.
@@ -114,13 +126,17 @@ public struct RecipeVerdict: Sendable, CustomStringConvertible {
             "figure": result.figure.map(JSONValue.number) ?? .null,
             "nonfinite": .integer(result.nonfiniteCount),
             "at": result.place.map {
-              ["layer": .integer($0.layer), "head": .integer($0.head), "query": .integer($0.query), "key": .integer($0.key)]
+              [
+                "layer": .integer($0.layer), "head": .integer($0.head), "query": .integer($0.query),
+                "key": .integer($0.key),
+              ]
             } ?? .null,
           ]
         }),
       "failure": failure.map { failure in
         [
-          "limit": .string(failure.result.limit.words), "distance": failure.distance.map(JSONValue.integer) ?? .null,
+          "limit": .string(failure.result.limit.words),
+          "distance": failure.distance.map(JSONValue.integer) ?? .null,
           "reference": failure.reference.map(JSONValue.number) ?? .null,
           "got": failure.got.map(JSONValue.number) ?? .null,
           "shares_of": failure.sharesOf.map { .string($0.rawValue) } ?? .null,
@@ -136,10 +152,12 @@ public struct RecipeVerdict: Sendable, CustomStringConvertible {
     JUnitReport(
       suite: "ropedrift check",
       properties: [
-        ("recipe", check.recipe.name), ("budget", check.budget.origin), ("input", check.problem.input.spelling),
+        ("recipe", check.recipe.name), ("budget", check.budget.origin),
+        ("input", check.problem.input.spelling),
       ],
       cases: results.map { result in
-        let message = "\(result.limit.words): \(result.figure.map(DecimalText.shortest) ?? "not defined")"
+        let message =
+          "\(result.limit.words): \(result.figure.map(DecimalText.shortest) ?? "not defined")"
           + (result.nonfiniteCount > 0 ? ", \(result.nonfiniteCount) values not finite" : "")
         return JUnitReport.Case(
           group: check.recipe.name, name: result.limit.words,
@@ -173,7 +191,8 @@ extension RecipeCheck {
     let keyHead = layer.kvHead(ofQueryHead: place.head)
     let query = try problem.input.read(
       .query, layer: place.layer, head: place.head, tokens: place.query..<place.query + 1)
-    let key = try problem.input.read(.key, layer: place.layer, head: keyHead, tokens: place.key..<place.key + 1)
+    let key = try problem.input.read(
+      .key, layer: place.layer, head: keyHead, tokens: place.key..<place.key + 1)
     let (queryPosition, keyPosition) = positions(of: place)
     let emulation = results.recipes[0].emulation
     let reference = try ReferenceProblem(

@@ -43,7 +43,8 @@ extension DifferenceTally {
       ? nil
       : "\(unexpectedCount) value\(unexpectedCount == 1 ? " is" : "s are") NaN or infinite where the reference is finite, or the other way round"
     func make(
-      _ holds: Bool, figure: Double?, minimum: [TensorComparator], allowed: Double? = nil, remark: String? = nil,
+      _ holds: Bool, figure: Double?, minimum: [TensorComparator], allowed: Double? = nil,
+      remark: String? = nil,
       exceeding: Int? = nil, countsRows: Bool = false, firstRow: Int? = nil
     ) -> ComparatorResult {
       ComparatorResult(
@@ -80,7 +81,8 @@ extension DifferenceTally {
     case .flashRule(let factor, let floor):
       guard let recipeError else {
         return make(
-          false, figure: nil, minimum: [], remark: "the recipe has no finite value to compare with", exceeding: 0,
+          false, figure: nil, minimum: [], remark: "the recipe has no finite value to compare with",
+          exceeding: 0,
           countsRows: true)
       }
       let figure = worst?.figure ?? 0

@@ -58,7 +58,8 @@ public struct DifferenceTally: Sendable {
   ///   - rows: rows of the tensor that this tally covers.
   ///   - roundsReference: whether encodings are held against the reference rounded to the format, or against its value as it is.
   public init(
-    format: FloatingPointFormat, comparators: [TensorComparator], rows: Range<Int>, roundsReference: Bool = true
+    format: FloatingPointFormat, comparators: [TensorComparator], rows: Range<Int>,
+    roundsReference: Bool = true
   ) {
     self.format = format
     self.comparators = comparators

@@ -129,7 +129,8 @@ public struct KernelTensors: Sendable {
     guard !tensors.isEmpty else {
       let names = CheckedStage.allCases.map(\.rawValue).joined(separator: ", ")
       throw ComparisonInputError(
-        file: file.path, expected: "tensors layers.{n}.X of \(names) for layers \(Self.list(layers.map(\.index)))",
+        file: file.path,
+        expected: "tensors layers.{n}.X of \(names) for layers \(Self.list(layers.map(\.index)))",
         found: extra.isEmpty ? "none of them" : "none of them but \(extra.prefix(8).joined(separator: ", "))",
         mend: "save what the implementation computed under these names (Documentation/Checks.md)")
     }
@@ -142,7 +143,8 @@ public struct KernelTensors: Sendable {
     guard tensor.elementType.format != nil else {
       throw ComparisonInputError(
         file: tensor.file, tensor: tensor.name, expected: "elements of type F64, F32, F16 or BF16",
-        found: tensor.elementType.rawValue, mend: "save the tensor as the implementation stores it, or widened to F32")
+        found: tensor.elementType.rawValue,
+        mend: "save the tensor as the implementation stores it, or widened to F32")
     }
     guard shapes.contains(tensor.shape) else {
       let isBatched = shapes.contains { [1] + $0 == tensor.shape }
@@ -162,8 +164,10 @@ public struct KernelTensors: Sendable {
   private static func positions(_ tensor: MappedTensor, tokens: Int) throws -> [Int] {
     guard tensor.shape == [tokens] else {
       throw ComparisonInputError(
-        file: tensor.file, tensor: tensor.name, expected: "the shape [\(tokens)], one position a token of the input",
-        found: "\(tensor.shape)", mend: "save the position of every key token, or leave positions out for 0, 1, 2, …")
+        file: tensor.file, tensor: tensor.name,
+        expected: "the shape [\(tokens)], one position a token of the input",
+        found: "\(tensor.shape)",
+        mend: "save the position of every key token, or leave positions out for 0, 1, 2, …")
     }
     return try tensor.integers(within: TokenPositions.limit)
   }

@@ -14,7 +14,8 @@ func hexadecimalFloat(_ value: Double) -> String {
   digits = String(repeating: "0", count: 13 - digits.count) + digits
   while digits.last == "0" { digits.removeLast() }
   let exponent = value.exponent
-  return sign + "0x1" + (digits.isEmpty ? "" : "." + digits) + "p" + (exponent < 0 ? "" : "+") + String(exponent)
+  return sign + "0x1" + (digits.isEmpty ? "" : "." + digits) + "p" + (exponent < 0 ? "" : "+")
+    + String(exponent)
 }
 
 extension FloatingPointFormat {

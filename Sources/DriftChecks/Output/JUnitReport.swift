@@ -80,7 +80,8 @@ public struct JUnitReport: Sendable, Hashable {
       case .passed: lines.append(head + "/>")
       case .failed(let message, let text):
         lines += [
-          head + ">", "      <failure message=\"\(Self.escaped(message))\">\(Self.escaped(text, inText: true))</failure>",
+          head + ">",
+          "      <failure message=\"\(Self.escaped(message))\">\(Self.escaped(text, inText: true))</failure>",
           "    </testcase>",
         ]
       case .skipped(let message):

@@ -8,7 +8,8 @@ extension TensorVerdict {
   public func json(replay: ReplayCommand) -> JSONValue {
     [
       "verdict": .string(passes ? "pass" : "fail"), "require": .string(check.require.rawValue),
-      "accuracy": .string(passesAccuracy ? "pass" : "fail"), "parity": .string(passesParity ? "pass" : "fail"),
+      "accuracy": .string(passesAccuracy ? "pass" : "fail"),
+      "parity": .string(passesParity ? "pass" : "fail"),
       "recipe": .string(check.recipe.name), "against": .string(check.kernel.file),
       "positions": [
         "stored": .boolean(check.kernel.hasPositions), "least": .integer(check.kernel.positions.min() ?? 0),
@@ -111,7 +112,8 @@ extension TensorVerdict {
               group: tensor.name, name: "\(question.rawValue) \(result.comparator.spelling)",
               outcome: result.passes
                 ? .passed
-                : decides ? .failed(message: line, text: text) : .skipped(message: "does not decide: \(line)")))
+                : decides ? .failed(message: line, text: text) : .skipped(message: "does not decide: \(line)")
+            ))
         }
         if results.isEmpty {
           let message = "recipe \(check.recipe.name) has no such tensor"

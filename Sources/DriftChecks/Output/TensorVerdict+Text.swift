@@ -8,13 +8,15 @@ extension TensorVerdict {
   public func text(replay: ReplayCommand) -> String {
     let name = check.recipe.name
     var table = AlignedTextTable(header: [
-      "tensor", "type", "elements", "max |error|", "max ulp", "recipe's |error|", "equal to recipe", "accuracy", "parity",
+      "tensor", "type", "elements", "max |error|", "max ulp", "recipe's |error|", "equal to recipe",
+      "accuracy", "parity",
     ])
     for tensor in tensors {
       let equal = tensor.parityDifferences.map { Self.share(of: $0) }
       table.append([
         .string(tensor.name), .string(tensor.tensor.tensor.elementType.rawValue),
-        .integer(tensor.differences.count), tensor.differences.worstAbsolute.map { .number($0.figure) } ?? .missing,
+        .integer(tensor.differences.count),
+        tensor.differences.worstAbsolute.map { .number($0.figure) } ?? .missing,
         tensor.differences.worstUlp.map { .number($0.figure) } ?? .missing,
         tensor.recipeDifferences?.worstAbsolute.map { .number($0.figure) } ?? .missing,
         equal.map(Cell.string) ?? .missing, .string(tensor.passesAccuracy ? "pass" : "FAIL"),
@@ -29,11 +31,13 @@ extension TensorVerdict {
       }
     }
     if !check.kernel.missing.isEmpty {
-      text += "not checked, because \(check.kernel.file) does not hold it: \(check.kernel.missing.joined(separator: ", "))\n"
+      text +=
+        "not checked, because \(check.kernel.file) does not hold it: \(check.kernel.missing.joined(separator: ", "))\n"
     }
     if !check.kernel.extra.isEmpty { text += "left alone: \(check.kernel.extra.joined(separator: ", "))\n" }
     for warning in warnings { text += "warning: \(warning)\n" }
-    text += "\n" + answer("accuracy against the exact reference", passesAccuracy, decides: check.require != .parity)
+    text +=
+      "\n" + answer("accuracy against the exact reference", passesAccuracy, decides: check.require != .parity)
     text += answer("parity with \(name)", passesParity, decides: check.require != .accuracy)
     for failure in failures(.both).filter({ $0.tensor.name == firstName($0.question) }) {
       text += "\n" + message(failure, replay: replay)
@@ -71,13 +75,16 @@ extension TensorVerdict {
     if let figure = result.figure { rule += " \(Self.figureText(result.comparator, figure))" }
     if let allowed = result.allowedAtWorst { rule += ", allowed |error| \(DecimalText.shortest(allowed))" }
     if result.exceedingCount > 0 {
-      rule += "; \(result.exceedingCount) \(result.countsRows ? "row" : "element")\(result.exceedingCount == 1 ? "" : "s") beyond it"
+      rule +=
+        "; \(result.exceedingCount) \(result.countsRows ? "row" : "element")\(result.exceedingCount == 1 ? "" : "s") beyond it"
     }
     lines.append(rule)
     if let remark = result.remark { lines.append("  \(remark)") }
     if let worst = result.worst ?? tensor.differences.worstAbsolute {
       let format = tensor.tensor.format
-      lines.append("  worst at \(tensor.tensor.words(for: worst.place, positions: positions)), index \(tensor.tensor.coordinates(ofIndex: worst.place.index))")
+      lines.append(
+        "  worst at \(tensor.tensor.words(for: worst.place, positions: positions)), index \(tensor.tensor.coordinates(ofIndex: worst.place.index))"
+      )
       lines.append(
         "  \(against) \(hexadecimalFloat(worst.reference)) (\(format.spelling) \(format.bits(worst.reference)))   got \(hexadecimalFloat(worst.value)) (\(format.bits(worst.value)))   |error| \(DecimalText.shortest((worst.value - worst.reference).magnitude))"
       )
@@ -95,7 +102,8 @@ extension TensorVerdict {
     case .bitExact, .mismatches: "\(Int(figure)) encodings differ"
     case .ulp: "max \(DecimalText.shortest(figure)) ulp"
     case .tolerance(_, let relative): "max |error| − \(relative)·|reference| \(DecimalText.shortest(figure))"
-    case .flashRule(_, let floor): "max |error| − \(DecimalText.shortest(floor)) ulp \(DecimalText.shortest(figure))"
+    case .flashRule(_, let floor):
+      "max |error| − \(DecimalText.shortest(floor)) ulp \(DecimalText.shortest(figure))"
     case .normalizedMeanSquare: "NMSE \(DecimalText.shortest(figure))"
     case .cosine: "cosine \(figure)"
     }

@@ -30,7 +30,8 @@ extension TensorCheck {
 
   /// What implementations get wrong.
   private enum Mistake: CaseIterable {
-    case none, otherLayout, oppositeDirection, nextPosition, previousPosition, swapped, unrotated, withoutFactor
+    case none, otherLayout, oppositeDirection, nextPosition, previousPosition, swapped, unrotated,
+      withoutFactor
 
     func sentence(_ layout: RotaryLayout) -> String {
       switch self {

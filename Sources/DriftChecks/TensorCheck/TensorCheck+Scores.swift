@@ -12,7 +12,8 @@ extension TensorCheck {
 
   /// Compares every tensor that needs scores.
   func compareScores(
-    _ sources: [RecipeSource], into tallies: inout [TensorTallies], threads: Int, progress: @Sendable (Int) -> Void
+    _ sources: [RecipeSource], into tallies: inout [TensorTallies], threads: Int,
+    progress: @Sendable (Int) -> Void
   ) throws {
     let chosen = kernel.tensors.indices.filter { kernel.tensors[$0].kind == .logits }
     guard !chosen.isEmpty else { return }
@@ -98,7 +99,8 @@ private struct ScoreKeys: Sendable {
   let emulated: EmulatedKeys?
 
   init(
-    _ check: TensorCheck, _ source: RecipeSource, _ table: RotaryTable?, _ trigonometry: ReferenceTrigonometry,
+    _ check: TensorCheck, _ source: RecipeSource, _ table: RotaryTable?,
+    _ trigonometry: ReferenceTrigonometry,
     _ layer: AttentionLayer, head: Int
   ) throws {
     self.head = head
@@ -125,7 +127,8 @@ private struct HeadScores: Sendable {
   private let shape: AttentionShape
 
   init(
-    _ check: TensorCheck, _ source: RecipeSource, _ table: RotaryTable?, _ keys: ScoreKeys, _ layer: AttentionLayer,
+    _ check: TensorCheck, _ source: RecipeSource, _ table: RotaryTable?, _ keys: ScoreKeys,
+    _ layer: AttentionLayer,
     head: Int
   ) throws {
     self.head = head

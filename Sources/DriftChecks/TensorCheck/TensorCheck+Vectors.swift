@@ -22,7 +22,8 @@ extension TensorCheck {
 
   /// Compares every table and every rotated tensor.
   func compareVectors(
-    _ sources: [RecipeSource], into tallies: inout [TensorTallies], threads: Int, progress: @Sendable (Int) -> Void
+    _ sources: [RecipeSource], into tallies: inout [TensorTallies], threads: Int,
+    progress: @Sendable (Int) -> Void
   ) throws {
     let chosen = kernel.tensors.indices.filter { !kernel.tensors[$0].kind.needsScores }
     guard !chosen.isEmpty else { return }
@@ -112,13 +113,15 @@ extension TensorCheck {
   ) throws -> TensorTallies {
     let tensor = kernel.tensors[unit.tensor]
     switch tensor.kind {
-    case .cosine, .sine: return try compareTable(unit, tensor, source, table, exactTable!, blockStart: blockStart)
+    case .cosine, .sine:
+      return try compareTable(unit, tensor, source, table, exactTable!, blockStart: blockStart)
     default: return try compareVectors(unit, tensor, source, table, exact, blockStart: blockStart)
     }
   }
 
   private func compareTable(
-    _ unit: Unit, _ tensor: KernelTensor, _ source: RecipeSource, _ table: RotaryTable?, _ exactTable: ExactTable,
+    _ unit: Unit, _ tensor: KernelTensor, _ source: RecipeSource, _ table: RotaryTable?,
+    _ exactTable: ExactTable,
     blockStart: Int
   ) throws -> TensorTallies {
     let pairs = embedding.pairCount
@@ -126,13 +129,15 @@ extension TensorCheck {
     let isCosine = tensor.kind == .cosine
     let exact = isCosine ? exactTable.cosine : exactTable.sine
     let stored = table?.storedNumbers.map { isCosine ? $0.cosine : $0.sine }
-    let stored0 = try tensor.tensor.elements(unit.tokens.lowerBound * columns..<unit.tokens.upperBound * columns)
+    let stored0 = try tensor.tensor.elements(
+      unit.tokens.lowerBound * columns..<unit.tokens.upperBound * columns)
     var tally = TensorTallies(self, tensor, source, rows: unit.tokens)
     var row = [Double](repeating: 0, count: pairs)
     for token in unit.tokens {
       for pair in 0..<pairs {
-        row[pair] = stored0[
-          (token - unit.tokens.lowerBound) * columns + tensor.pairing.column(ofPair: pair)]
+        row[pair] =
+          stored0[
+            (token - unit.tokens.lowerBound) * columns + tensor.pairing.column(ofPair: pair)]
       }
       let place = (token - blockStart) * pairs..<(token - blockStart + 1) * pairs
       Self.withRows([row, exact.high, exact.low, stored ?? []], [0..<pairs, place, place, place]) { buffers in
@@ -145,7 +150,8 @@ extension TensorCheck {
   }
 
   private func compareVectors(
-    _ unit: Unit, _ tensor: KernelTensor, _ source: RecipeSource, _ table: RotaryTable?, _ exact: ReferenceVectors,
+    _ unit: Unit, _ tensor: KernelTensor, _ source: RecipeSource, _ table: RotaryTable?,
+    _ exact: ReferenceVectors,
     blockStart: Int
   ) throws -> TensorTallies {
     let layer = tensor.layer
@@ -161,7 +167,8 @@ extension TensorCheck {
     if let emulation = source.emulation, let table {
       let side: VectorPlace.Side = isQuery ? .query : .key
       let matrix = InputMatrix(
-        vectors, emulation: emulation, side: side, layer: layer.index, head: unit.head, firstToken: rows.lowerBound)
+        vectors, emulation: emulation, side: side, layer: layer.index, head: unit.head,
+        firstToken: rows.lowerBound)
       own = try emulation.storedVectors(
         matrix, table: table, firstRow: firstRow, side: side, layer: layer.index, head: unit.head)
     }

@@ -57,7 +57,8 @@ public struct TensorCheck: Sendable {
   public init(
     input: AttentionInput, kernel: KernelTensors, embedding: RotaryEmbedding,
     scale: AttentionScale = .inverseSquareRootOfHeadSize, softcap: NumberLiteral? = nil,
-    reference: ReferenceProblem? = nil, recipe: Recipe, accuracy: [TensorComparator] = [], parity: [TensorComparator] = [],
+    reference: ReferenceProblem? = nil, recipe: Recipe, accuracy: [TensorComparator] = [],
+    parity: [TensorComparator] = [],
     require: RequiredAgreement = .accuracy
   ) throws {
     self.input = input

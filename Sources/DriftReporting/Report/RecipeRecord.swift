@@ -47,21 +47,23 @@ extension Recipe {
         + (logit.softcap.map {
           [("softcap", object($0.rounding, [("algorithm", .string($0.algorithm.rawValue))]))]
         } ?? []))
+    if let softmax { value["softmax"] = softmax.jsonValue }
     value["probability"] = object(probability)
+    if let output { value["output"] = output.jsonValue }
     return .object(value)
   }
 }
 
 extension RoundingChain {
   /// One name, a list of names, or `exact`.
-  fileprivate var formatJSON: JSONValue {
+  var formatJSON: JSONValue {
     if isExact { return "exact" }
     if formats.count == 1 { return .string(formats[0].spelling) }
     return .array(formats.map { .string($0.spelling) })
   }
 
   /// `rounding` and `seed`, where they are not the default.
-  fileprivate var roundingJSON: [(String, JSONValue)] {
+  var roundingJSON: [(String, JSONValue)] {
     switch rounding {
     case .nearestEven: []
     case .stochastic(let seed):

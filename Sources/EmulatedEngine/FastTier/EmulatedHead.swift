@@ -13,6 +13,8 @@ public final class EmulatedKeys: Sendable {
   /// The first key's index in the file.
   let firstToken: Int
   let table: RotaryTable
+  /// The same for the scores before the logit stage, where a softmax stage reads those.
+  let certifiedScores: CertifiedDot?
 
   /// Rotates the keys: token t has row t of the table.
   ///
@@ -35,12 +37,16 @@ public final class EmulatedKeys: Sendable {
     firstToken = input.firstToken
     self.table = table
     certified = try CertifiedDot(emulation: emulation, table: table, keys: input.values)
+    certifiedScores =
+      certified != nil && emulation.readsScores
+      ? try CertifiedDot(emulation: emulation.withStoredScoresAsLogits(), table: table, keys: input.values)
+      : nil
   }
 }
 
 /// The logits of one query head against the keys of its group.
 public final class EmulatedHead: Sendable {
-  private let emulation: Emulation
+  let emulation: Emulation
   private let keys: EmulatedKeys
   private let queries: RotatedMatrix
   private let table: RotaryTable
@@ -51,6 +57,13 @@ public final class EmulatedHead: Sendable {
   private let head: Int
   private let dotArithmetic: ScalarArithmetic?
   private let logitStage: RowStages
+  private let givesScores: Bool
+  let rowAttention: RowAttention
+  let softmaxInputStage: SoftmaxInputStage?
+  /// The same vectors with the scores before the logit stage in the place of logits; nil where the softmax stage reads logits.
+  let scoreHead: EmulatedHead?
+  var headSize: Int { emulation.embedding.headSize }
+  var firstKeyToken: Int { keys.firstToken }
 
   /// Rotates the queries: query i has row i + firstRow of the table.
   ///
@@ -79,6 +92,31 @@ public final class EmulatedHead: Sendable {
     let chain = emulation.recipe.dot.rounding
     dotArithmetic = chain.isExact ? nil : ScalarArithmetic(chain)
     logitStage = RowStages(emulation)
+    givesScores = false
+    rowAttention = RowAttention(emulation)
+    softmaxInputStage = SoftmaxInputStage(emulation)
+    scoreHead =
+      emulation.readsScores
+      ? EmulatedHead(
+        scoresOf: emulation, keys: keys, queries: queries, packed: packedQueries, table: table,
+        firstRow: firstRow, firstToken: firstToken, layer: layer, head: head) : nil
+  }
+
+  /// A head of these vectors with its stored scores in the place of logits.
+  private init(
+    scoresOf emulation: Emulation, keys: EmulatedKeys, queries: RotatedMatrix, packed: DotVectors?,
+    table: RotaryTable, firstRow: Int, firstToken: Int, layer: Int, head: Int
+  ) {
+    self.emulation = emulation.withStoredScoresAsLogits()
+    (self.keys, self.queries, self.table, packedQueries) = (keys, queries, table, packed)
+    (self.firstRow, self.firstToken, self.layer, self.head) = (firstRow, firstToken, layer, head)
+    let chain = emulation.recipe.dot.rounding
+    dotArithmetic = chain.isExact ? nil : ScalarArithmetic(chain)
+    logitStage = RowStages(self.emulation)
+    givesScores = true
+    rowAttention = RowAttention(emulation)
+    softmaxInputStage = SoftmaxInputStage(emulation)
+    scoreHead = nil
   }
 
   /// Whether a block of logits costs less than its rows one by one.
@@ -120,7 +158,8 @@ public final class EmulatedHead: Sendable {
   ) throws {
     let size = emulation.embedding.headSize
     let row = UnsafeMutableBufferPointer(rebasing: row[0..<range.count])
-    if let certified = keys.certified, case .unrotated(let values) = queries,
+    if let certified = givesScores ? keys.certifiedScores : keys.certified,
+      case .unrotated(let values) = queries,
       try certified.logits(
         query: Array(values[query * size..<(query + 1) * size]), queryRow: query + firstRow, keys: range,
         head: place(query, 0), into: row)
@@ -151,6 +190,11 @@ public final class EmulatedHead: Sendable {
     for (offset, key) in range.enumerated() {
       row[offset] = try plainLogit(query: query, key: key).binary64()
     }
+  }
+
+  /// Where a query's row stands.
+  func scorePlace(_ query: Int) -> ScorePlace {
+    ScorePlace(query: firstToken + query, key: 0, layer: layer, head: head)
   }
 
   private func place(_ query: Int, _ key: Int) -> ScorePlace {

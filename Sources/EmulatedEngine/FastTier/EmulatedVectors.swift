@@ -1,4 +1,4 @@
-// The q or k matrix of one head on its way through input, rotation and rotated.
+// The q, k or v matrix of one head on its way through input, rotation and rotated.
 
 import FloatingPointFormats
 
@@ -30,7 +30,7 @@ public struct InputMatrix: Sendable {
     if let rounding = ArrayRoundingChain(chain) {
       let first = VectorPlace(side, token: firstToken, layer: layer, head: head)
       let counts = values.withUnsafeMutableBufferPointer {
-        rounding.roundCounting($0, columns: size, first.counter(.queryInput, .keyInput, channel: 0))
+        rounding.roundCounting($0, columns: size, first.inputCounter(channel: 0))
       }
       (overflowCount, underflowCount) = (counts.overflowed, counts.underflowed)
       flushedCount = counts.flushed
@@ -38,7 +38,7 @@ public struct InputMatrix: Sendable {
     }
     for index in stored.indices {
       let place = VectorPlace(side, token: firstToken + index / size, layer: layer, head: head)
-      let counter = place.counter(.queryInput, .keyInput, channel: index % size)
+      let counter = place.inputCounter(channel: index % size)
       var value = stored[index]
       var didOverflow = false
       var didUnderflow = false

@@ -20,7 +20,7 @@ extension Emulation {
   public var recipeUpToLogit: Recipe {
     var result = recipe
     (result.name, result.summary, result.source) = ("", "", "")
-    result.probability = .exact
+    (result.softmax, result.probability, result.output) = (nil, .exact, nil)
     return result
   }
 
@@ -113,5 +113,37 @@ public struct RowStages: Sendable {
         ScorePlace(query: query, key: index, layer: layer, head: head).counter(.probability))
     }
     return true
+  }
+}
+
+/// What the softmax stage reads where that is not the logits: stored scores, from rows of accumulators.
+public struct SoftmaxInputStage: Sendable {
+  private let emulation: Emulation
+  private let scores: RowStages
+
+  /// Nil where the softmax stage reads logits, or where there is none.
+  public init?(_ emulation: Emulation) {
+    guard emulation.readsScores else { return nil }
+    self.emulation = emulation
+    scores = RowStages(emulation.withStoredScoresAsLogits())
+  }
+
+  /// Turns accumulators into what the softmax stage reads, in place; parameters as of ``RowStages/scale(_:query:keys:layer:head:)``.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  public func write(
+    _ row: UnsafeMutableBufferPointer<Double>, query: Int, keys: Range<Int>, layer: Int, head: Int
+  ) throws {
+    try scores.scale(row, query: query, keys: keys, layer: layer, head: head)
+    try cap(row, ScorePlace(query: query, key: 0, layer: layer, head: head), keys)
+  }
+
+  /// The softcap's steps before the scale; nothing where the problem has no softcap.
+  func cap(_ row: UnsafeMutableBufferPointer<Double>, _ place: ScorePlace, _ keys: Range<Int>) throws {
+    guard emulation.softcap != nil else { return }
+    for (offset, key) in keys.enumerated() {
+      row[offset] = try emulation.cappedScore(.number(row[offset]), place.with(key: key).counter(.logit))
+        .binary64()
+    }
   }
 }

@@ -103,44 +103,44 @@ struct AlignedBlocks: Sendable {
 
   func accumulate(_ query: UnsafePointer<Double>, _ key: UnsafePointer<Double>, channels: Int) -> Double {
     var accumulator = 0.0
-    var start = 0
-    while start < channels {
-      let end = min(start + block, channels)
-      var largest = accumulator == 0 ? Int.min : Int(accumulator.exponent)
-      var special = accumulator.isFinite ? 0.0 : accumulator
-      var isFinite = accumulator.isFinite
-      for channel in start..<end {
-        let (q, k) = (query[channel], key[channel])
-        if !q.isFinite || !k.isFinite { isFinite = false }
-        special += q * k
-        if q != 0, k != 0, q.isFinite, k.isFinite {
-          largest = max(largest, Int(q.exponent) + Int(k.exponent))
-        }
-      }
-      if !isFinite {
-        accumulator = format.rounded(
-          ExactValue(accumulator.isFinite ? accumulator + special : special), rounding)
-      } else if largest == Int.min {
-        accumulator = 0
-      } else {
-        // Products of binary32 numbers are exact in binary64, and so is a change of exponent above 2^-600.
-        let lift = format.precision - 1 + alignmentBits - largest
-        var sum = Self.truncated(accumulator, lift)
-        for channel in start..<end { sum += Self.truncated(query[channel] * key[channel], lift) }
-        let exact = Double(sum)
-        if Int64(exact) == sum {
-          accumulator = format.rounded(
-            ExactValue(Double(sign: .plus, exponent: -lift, significand: exact)), rounding)
-        } else {
-          accumulator = format.rounded(
-            .finite(
-              TruncatedReal(isNegative: sum < 0, significand: UInt128(sum.magnitude), exponent: -lift)),
-            rounding)
-        }
-      }
-      start = end
+    for start in stride(from: 0, to: channels, by: block) {
+      accumulator = add(query + start, key + start, min(block, channels - start), to: accumulator)
     }
     return accumulator
+  }
+
+  /// One block of at most ``block`` products and the accumulator.
+  func add(
+    _ query: UnsafePointer<Double>, _ key: UnsafePointer<Double>, _ count: Int, to accumulator: Double
+  ) -> Double {
+    var largest = accumulator == 0 ? Int.min : Int(accumulator.exponent)
+    var special = accumulator.isFinite ? 0.0 : accumulator
+    var isFinite = accumulator.isFinite
+    for channel in 0..<count {
+      let (q, k) = (query[channel], key[channel])
+      if !q.isFinite || !k.isFinite { isFinite = false }
+      special += q * k
+      if q != 0, k != 0, q.isFinite, k.isFinite {
+        largest = max(largest, Int(q.exponent) + Int(k.exponent))
+      }
+    }
+    guard isFinite else {
+      return format.rounded(
+        ExactValue(accumulator.isFinite ? accumulator + special : special), rounding)
+    }
+    if largest == Int.min { return 0 }
+    // Products of binary32 numbers are exact in binary64, and so is a change of exponent above 2^-600.
+    let lift = format.precision - 1 + alignmentBits - largest
+    var sum = Self.truncated(accumulator, lift)
+    for channel in 0..<count { sum += Self.truncated(query[channel] * key[channel], lift) }
+    let exact = Double(sum)
+    if Int64(exact) == sum {
+      return format.rounded(
+        ExactValue(Double(sign: .plus, exponent: -lift, significand: exact)), rounding)
+    }
+    return format.rounded(
+      .finite(TruncatedReal(isNegative: sum < 0, significand: UInt128(sum.magnitude), exponent: -lift)),
+      rounding)
   }
 
   /// The whole part of x·2^lift.

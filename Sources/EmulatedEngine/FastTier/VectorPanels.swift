@@ -67,6 +67,8 @@ public struct TablePanels: Sendable {
   let cosines: VectorPanels
   let sines: VectorPanels
 
+  init(cosines: VectorPanels, sines: VectorPanels) { (self.cosines, self.sines) = (cosines, sines) }
+
   /// Rows of a table, or nil where the recipe's entries need not be binary32 numbers.
   ///
   /// - Parameters:

@@ -13,7 +13,10 @@ public struct StageCounter: Sendable {
     case inverseFrequency = 1, position, angle, cosine, sine, cosineTable, sineTable, queryInput, keyInput,
       queryRotation, keyRotation,
       rotatedQuery, rotatedKey, dot, storedScore, scaleFactor, logit, probability, angleOperand, scaledQuery,
-      scaledKey, queryOperand, keyOperand
+      scaledKey, queryOperand, keyOperand, softmaxExponent, softmaxDifference, softmaxExponential, softmaxSum,
+      softmaxFold, softmaxNormalization, valueInput, valueOperand, probabilityOperand, outputProduct,
+      outputFold,
+      outputRescaling, outputNormalization, output
   }
 
   private var words: SIMD4<UInt32>

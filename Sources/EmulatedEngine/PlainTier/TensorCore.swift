@@ -22,7 +22,8 @@ struct TensorCore: Sendable {
     return accumulator
   }
 
-  private func add(_ query: [Double], _ key: [Double], to accumulator: Double) -> Double {
+  /// One block: exact products and the accumulator, aligned, cut off, added exactly and rounded.
+  func add(_ query: [Double], _ key: [Double], to accumulator: Double) -> Double {
     // Not finite: as IEEE 754 multiplies and adds.
     let values = query + key + [accumulator]
     guard values.allSatisfy(\.isFinite) else {

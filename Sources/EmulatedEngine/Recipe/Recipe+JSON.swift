@@ -37,11 +37,14 @@ extension Recipe {
     rotated = rotary.rotated
     dot = attention.dot
     logit = attention.logit
+    softmax = attention.softmax
     probability = attention.probability
+    output = attention.output
   }
 
   /// What only both halves together can get wrong.
   func check(_ reader: RecipeObject) throws {
+    try checkOutput(reader)
     guard case .tensorCore = dot.order else { return }
     func stored(_ operand: RoundingChain, scaled: Bool) -> FloatingPointFormat? {
       operand.stored ?? (scaled ? logit.scaledOperand.stored : rotated.stored)
@@ -111,13 +114,15 @@ struct RotaryStages {
   }
 }
 
-/// The stages from dot product to probability.
+/// The stages from dot product to output.
 struct AttentionStages {
-  static let names = ["dot", "logit", "probability"]
+  static let names = ["dot", "logit", "softmax", "probability", "output"]
 
   let dot: Recipe.Dot
   let logit: Recipe.Logit
+  let softmax: Recipe.Softmax?
   let probability: RoundingChain
+  let output: Recipe.Output?
 
   init(_ reader: RecipeObject) throws {
     dot = try Self.dot(
@@ -130,6 +135,18 @@ struct AttentionStages {
           "softcap",
         ] + Recipe.roundingKeys))
     probability = try reader.stageChain("probability")
+    let logit = logit
+    softmax =
+      reader.values["softmax"] == nil
+      ? nil : try Recipe.Softmax(reader.object("softmax", keys: Recipe.Softmax.keys), logit: logit)
+    let softmax = softmax
+    if reader.values["output"] == nil, softmax.map({ $0.algorithm != .fullRow }) == true {
+      throw reader.conflict(
+        "output", value: "missing", expected: "the stage: an online softmax is normalized in it")
+    }
+    output =
+      reader.values["output"] == nil
+      ? nil : try Recipe.Output(reader.object("output", keys: Recipe.Output.keys), softmax: softmax)
   }
 
   private static func dot(_ reader: RecipeObject) throws -> Recipe.Dot {

@@ -31,8 +31,12 @@ public struct Recipe: Sendable, Hashable {
   public var dot: Dot
   /// Stored score, scale, softcap, stored logit.
   public var logit: Logit
-  /// P after the softmax of the row.
+  /// Exponentials, sum and normalization of a row; nil for the default probabilities.
+  public var softmax: Softmax?
+  /// P after the softmax of the row, before the product with the values.
   public var probability: RoundingChain
+  /// The product with the values; nil for the exact sum of the stored P·v, rounded once to binary64.
+  public var output: Output?
 
   /// The format in which logits are stored; nil if they stay exact.
   public var logitFormat: FloatingPointFormat? { logit.rounding.stored }
@@ -61,6 +65,44 @@ public struct Recipe: Sendable, Hashable {
     }
     chains.append(("logit", logit.rounding))
     if let softcap = logit.softcap { chains.append(("logit.softcap", softcap.rounding)) }
-    return chains + [("probability", probability)]
+    return chains + softmaxChains + [("probability", probability)] + outputChains
+  }
+
+  private var softmaxChains: [(stage: String, chain: RoundingChain)] {
+    guard let softmax else { return [] }
+    var chains: [(stage: String, chain: RoundingChain)] = []
+    if softmax.exponential == .exp2, logit.scaling != .insideExponential {
+      chains.append(("softmax.log2e", softmax.log2e))
+    }
+    if softmax.exponential != .exp { chains.append(("softmax.exponent", softmax.exponent)) }
+    chains += [
+      ("softmax.difference", softmax.difference), ("softmax", softmax.rounding),
+      ("softmax.sum", softmax.sum.rounding),
+    ]
+    if let normalization = softmax.normalization {
+      chains += normalization.chains("softmax.normalization")
+    }
+    return chains
+  }
+
+  private var outputChains: [(stage: String, chain: RoundingChain)] {
+    guard let output else { return [] }
+    var chains: [(stage: String, chain: RoundingChain)] = []
+    if !output.probabilityOperand.isExact {
+      chains.append(("output.probabilityOperand", output.probabilityOperand))
+    }
+    if !output.valueOperand.isExact { chains.append(("output.valueOperand", output.valueOperand)) }
+    chains.append(("output.accumulator", output.accumulator))
+    if let normalization = output.normalization {
+      chains.append(("output.rescaling", output.rescaling))
+      chains += normalization.chains("output.normalization")
+    }
+    return chains + [("output", output.rounding)]
+  }
+}
+
+extension Recipe.Normalization {
+  fileprivate func chains(_ stage: String) -> [(stage: String, chain: RoundingChain)] {
+    (algorithm == .reciprocal ? [(stage + ".reciprocal", reciprocal)] : []) + [(stage, rounding)]
   }
 }

@@ -19,7 +19,7 @@ struct RecipeObject {
     values = Dictionary(members.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
   }
 
-  private func place(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+  func place(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
   func invalid(_ key: String, expected: String) -> RecipeError {
     .invalidValue(

@@ -56,11 +56,20 @@ extension Emulation {
       let bounded = try softcap.rounding.hyperbolicTangent(ratio, counter, step: 9)
       return (score, try softcap.rounding.product(bounded, cap.stored, counter, step: 10))
     case .insteadOfScale:
-      let x = try softcap.rounding.product(score, cap.scaleOverCap, counter, step: 8)
-      let bounded = try softcap.rounding.hyperbolicTangent(x, counter, step: 9)
+      let bounded = try cappedScore(score, counter)
       return (score, try scaled(bounded, factor: cap.factor, counter))
     }
   }
+
+  /// t = RN(tanh RN(S·RN(scale/cap))) of a softcap that stands where the scale stood; the score itself where there is none.
+  func cappedScore(_ score: StageValue, _ counter: StageCounter) throws -> StageValue {
+    guard let cap = softcap, let softcap = recipe.logit.softcap else { return score }
+    let x = try softcap.rounding.product(score, cap.scaleOverCap, counter, step: 8)
+    return try softcap.rounding.hyperbolicTangent(x, counter, step: 9)
+  }
+
+  /// Whether the softmax stage reads stored scores and not logits.
+  var readsScores: Bool { recipe.softmax?.readsScores(recipe.logit) ?? false }
 
   /// What the scaling makes of a stored score with a stored factor.
   private func scaled(_ score: StageValue, factor: StageValue, _ counter: StageCounter) throws -> StageValue {

@@ -2,11 +2,11 @@
 
 import FloatingPointFormats
 
-/// Which of the two vectors of a score a value belongs to, and where: token, layer and head make random words distinct.
+/// Which of the vectors of a pair a value belongs to, and where: token, layer and head make random words distinct.
 public struct VectorPlace: Sendable {
-  /// Query or key.
-  public enum Side: Sendable { case query, key }
-  /// Query or key.
+  /// Query, key or value.
+  public enum Side: Sendable { case query, key, value }
+  /// Query, key or value.
   public var side: Side
   /// The token.
   public var token: Int
@@ -21,7 +21,14 @@ public struct VectorPlace: Sendable {
   }
 
   func counter(_ query: StageCounter.Stage, _ key: StageCounter.Stage, channel: Int) -> StageCounter {
-    StageCounter(side == .query ? query : key, token, channel, head)
+    precondition(side != .value, "values pass the input stage alone")
+    return StageCounter(side == .query ? query : key, token, channel, head)
+  }
+
+  /// The input stage, which all three pass.
+  func inputCounter(channel: Int) -> StageCounter {
+    side == .value
+      ? StageCounter(.valueInput, token, channel, head) : counter(.queryInput, .keyInput, channel: channel)
   }
 }
 
@@ -29,7 +36,7 @@ extension Emulation {
   /// The stored vector in the input format, channel by channel.
   public func input(_ vector: [Double], _ place: VectorPlace) throws -> [StageValue] {
     try vector.enumerated().map { channel, value in
-      try recipe.input.round(.number(value), place.counter(.queryInput, .keyInput, channel: channel))
+      try recipe.input.round(.number(value), place.inputCounter(channel: channel))
     }
   }
 

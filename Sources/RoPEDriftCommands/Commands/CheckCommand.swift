@@ -41,7 +41,8 @@ struct CheckCommand: PrintingCommand {
     transform: TensorComparator.init)
   var accuracy: [TensorComparator] = []
   @Option(
-    help: ArgumentHelp("A rule for agreement with the recipe (default: bit-exact); repeatable.", valueName: "rule"),
+    help: ArgumentHelp(
+      "A rule for agreement with the recipe (default: bit-exact); repeatable.", valueName: "rule"),
     transform: TensorComparator.init)
   var parity: [TensorComparator] = []
   @Option(
@@ -85,7 +86,8 @@ struct CheckCommand: PrintingCommand {
     let layers = try selection.resolveLayers(of: attention)
     let resolved = try problem.resolve(for: attention, layers: layers)
     let set = StageAttribution.Problem(
-      input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize), scale: resolved.scale,
+      input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
+      scale: resolved.scale,
       softcap: resolved.softcap, layers: layers.map(\.index),
       heads: try selection.resolveHeads(of: layers[0], in: attention),
       usesStoredFrequencies: resolved.usesStoredFrequencies)
@@ -113,10 +115,13 @@ struct CheckCommand: PrintingCommand {
     let console = Console.current
     guard budget == nil else {
       throw CommandFailure(
-        .wrongUsage, "--budget limits a recipe; tensors are held to --accuracy and --parity: leave out one of --budget and --against")
+        .wrongUsage,
+        "--budget limits a recipe; tensors are held to --accuracy and --parity: leave out one of --budget and --against"
+      )
     }
     if against == "-", input.input == "-" {
-      throw CommandFailure(.wrongUsage, "INPUT and --against cannot both be standard input; name a file for one")
+      throw CommandFailure(
+        .wrongUsage, "INPUT and --against cannot both be standard input; name a file for one")
     }
     guard selection.heads == nil else {
       throw CommandFailure(
@@ -141,7 +146,8 @@ struct CheckCommand: PrintingCommand {
         .wrongUsage, "--shift has no effect: \(against) holds the positions itself; leave it out")
     }
     let check = try TensorCheck(
-      input: attention, kernel: kernel, embedding: embedding, scale: resolved.scale, softcap: resolved.softcap,
+      input: attention, kernel: kernel, embedding: embedding, scale: resolved.scale,
+      softcap: resolved.softcap,
       reference: try resolved.reference(headSize: layers[0].headSize, storedFrequenciesOf: recipe),
       recipe: recipe, accuracy: accuracy, parity: parity, require: require ?? .accuracy)
     let meter = console.progress("elements", total: check.workload)

@@ -67,7 +67,7 @@ struct ColumnsCommand: PrintingCommand {
         comparisons: try ShiftOptions.pairs(shifts), lengths: [tokens],
         usesStoredFrequencies: resolved.usesStoredFrequencies)
       let wanted =
-        try keys?.resolve(among: Array(0..<tokens), what: "key", owner: attention.spelling) ?? [0]
+        try keys?.resolve(among: 0..<tokens, what: "key", owner: attention.spelling) ?? [0]
       let columns = try ColumnExperiment(experiment, keys: wanted, measuresError: !driftOnly)
       let meter = Console.current.progress("pairs", total: columns.workload)
       let results = try columns.run(threads: threads.count) { meter.advance(by: $0) }

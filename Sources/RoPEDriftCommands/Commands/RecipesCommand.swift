@@ -108,6 +108,11 @@ struct RecipesCommand: PrintingCommand {
   }
 }
 
+/// The stages of an attention half.
+private enum AttentionHalf {
+  static let stages = ["dot", "logit", "softmax", "probability", "output"]
+}
+
 extension RecipePart {
   /// What its stages do in a model type.
   func stages(in type: String) throws -> [(stage: String, words: String)] {
@@ -116,7 +121,7 @@ extension RecipePart {
       ? try Recipe(rotary: self, attention: .named("fused", .attention), type: type)
       : try Recipe(rotary: .named("meta-llama", .rotary), attention: self, type: type)
     let isAttention = { (stage: String) in
-      stage.hasPrefix("dot") || stage.hasPrefix("logit") || stage == "probability"
+      AttentionHalf.stages.contains { stage == $0 || stage.hasPrefix($0 + ".") }
     }
     return other.stagesInWords.filter { isAttention($0.stage) == (kind == .attention) }
   }

@@ -21,7 +21,9 @@ public struct CheckReportOptions: ParsableArguments {
   /// For the parser.
   public func validate() throws {
     if force, junit == nil { throw ValidationError("--force replaces a file; name it with --junit") }
-    if junit == "-" { throw ValidationError("--junit - would be standard output, which shows the verdict; name a file") }
+    if junit == "-" {
+      throw ValidationError("--junit - would be standard output, which shows the verdict; name a file")
+    }
   }
 
   /// The checked place of the file; nil where none is asked for.

@@ -38,19 +38,34 @@ public struct IndexSelection: Sendable, Hashable, CustomStringConvertible {
   ///   - what: what they count, for the message: `layer`, `head`.
   ///   - owner: what has them, for the message: the input's spelling.
   /// - Throws: ``CommandFailure`` (wrong usage) where one is not there.
-  public func resolve(among available: [Int], what: String, owner: String) throws -> [Int] {
-    let known = Set(available)
+  public func resolve(
+    among available: some RandomAccessCollection<Int>, what: String, owner: String
+  ) throws -> [Int] {
     var chosen: Set<Int> = []
     for range in ranges {
       // A range that is longer than the list has a gap in its first available.count + 1 indices.
       for index in range.prefix(available.count + 1) {
-        guard known.contains(index) else {
-          throw Self.missing(index, among: available, what: what, owner: owner)
+        guard Self.isAmong(available, index) else {
+          throw Self.missing(index, among: Array(available), what: what, owner: owner)
         }
         chosen.insert(index)
       }
     }
     return chosen.sorted()
+  }
+
+  /// Whether an ascending list has an index; by halving, since there may be millions of keys.
+  private static func isAmong(_ available: some RandomAccessCollection<Int>, _ index: Int) -> Bool {
+    var (low, high) = (0, available.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if available[available.index(available.startIndex, offsetBy: middle)] < index {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low < available.count && available[available.index(available.startIndex, offsetBy: low)] == index
   }
 
   /// The failure for one index that is not there.

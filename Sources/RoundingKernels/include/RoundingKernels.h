@@ -17,5 +17,6 @@
 #include "Softmax.h"
 #include "TableErrors.h"
 #include "Trigonometry.h"
+#include "WeightedSums.h"
 
 #endif

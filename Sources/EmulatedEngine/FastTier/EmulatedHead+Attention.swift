@@ -1,0 +1,77 @@
+// Attention to the end for one head: from rotated vectors to stored probabilities and outputs, some queries at a time.
+
+import FloatingPointFormats
+import ReferenceEngine
+
+extension EmulatedHead {
+  /// Probabilities and outputs of some queries, each over the keys that it sees.
+  ///
+  /// Probabilities are those that the recipe stores for the product with the values: the softmax of a row, normalized and rounded by
+  /// the probability stage (before `output.probabilityOperand`). An online softmax never forms normalized probabilities; for one
+  /// they are its stored weights P_j, divided by its stored sum l and multiplied by its factors of rescaling in binary64, as
+  /// ``Emulation/attentionRow(_:keys:values:place:)`` says: what its arithmetic stands for, the bits of no tensor that it stores.
+  /// A comparison with another implementation's normalized probabilities is right in both cases.
+  ///
+  /// Outputs are the stored outputs; without an output stage the exact sums of stored P·v, rounded once to binary64. A query that
+  /// sees no key has +0 throughout. A row with a NaN or with +∞ among its logits is NaN throughout. Keys that a query does not see
+  /// are no terms, even where their values are infinite. What stays exact to the end is rounded to binary64 here.
+  ///
+  /// Memory: a row of numbers a key for each query; the caller chooses how many queries it asks for at a time.
+  ///
+  /// - Parameters:
+  ///   - queries: which queries, counted from the head's first.
+  ///   - ranges: for each of them its visible keys, counted from the keys' first; may be empty.
+  ///   - values: the values of the keys' tokens; nil for probabilities alone.
+  ///   - probabilities: that of query i and key `ranges[i].lowerBound + j`, i counted from the first of `queries`, goes to place
+  ///     i·stride + j; other places are left alone.
+  ///   - stride: at least the longest range.
+  ///   - outputs: (queries, d) where there are values.
+  /// - Throws: ``UndecidedRounding``.
+  public func attention(
+    queries: Range<Int>, keys ranges: [Range<Int>], values: EmulatedValues?,
+    probabilities: UnsafeMutableBufferPointer<Double>, stride: Int,
+    outputs: UnsafeMutableBufferPointer<Double>? = nil
+  ) throws {
+    precondition(ranges.count == queries.count && (outputs == nil) == (values == nil))
+    let seen = ranges.filter { !$0.isEmpty }
+    let size = headSize
+    guard let first = seen.map(\.lowerBound).min(), let end = seen.map(\.upperBound).max() else {
+      outputs?.update(repeating: 0)
+      return
+    }
+    precondition(seen.allSatisfy { $0.count <= stride })
+    try withUnsafeTemporaryAllocation(of: Double.self, capacity: queries.count * (end - first)) { room in
+      try softmaxInputs(queries: queries, keys: first..<end, into: room, stride: end - first)
+      for (index, range) in ranges.enumerated() {
+        let start = index * (end - first) + (range.isEmpty ? 0 : range.lowerBound - first)
+        try rowAttention.row(
+          UnsafeBufferPointer(rebasing: room[start..<start + range.count]),
+          keys: firstKeyToken + range.lowerBound..<firstKeyToken + range.upperBound, values: values,
+          place: scorePlace(queries.lowerBound + index),
+          probabilities: UnsafeMutableBufferPointer(
+            rebasing: probabilities[index * stride..<index * stride + range.count]),
+          output: outputs.map { UnsafeMutableBufferPointer(rebasing: $0[index * size..<(index + 1) * size]) })
+      }
+    }
+  }
+
+  /// What the softmax stage of the recipe reads: logits, or where the scale is inside its exponential the stored scores (capped
+  /// before the scale where the problem has a softcap). Places as in ``logits(queries:keys:into:stride:)``.
+  ///
+  /// - Throws: ``UndecidedRounding``.
+  public func softmaxInputs(
+    queries: Range<Int>, keys range: Range<Int>, into block: UnsafeMutableBufferPointer<Double>, stride: Int
+  ) throws {
+    guard let scoreHead else {
+      return try logits(queries: queries, keys: range, into: block, stride: stride)
+    }
+    try scoreHead.logits(queries: queries, keys: range, into: block, stride: stride)
+    guard !queries.isEmpty, !range.isEmpty else { return }
+    for query in queries {
+      let start = (query - queries.lowerBound) * stride
+      try softmaxInputStage?.cap(
+        UnsafeMutableBufferPointer(rebasing: block[start..<start + range.count]), scorePlace(query),
+        firstKeyToken + range.lowerBound..<firstKeyToken + range.upperBound)
+    }
+  }
+}

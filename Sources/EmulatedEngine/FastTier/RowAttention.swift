@@ -1,0 +1,181 @@
+// Softmax, probability and output stages of one query on numbers, held to Emulation.attentionRow bit for bit.
+
+import FloatingPointFormats
+import ReferenceEngine
+
+/// The stages after the logit stage, their way chosen once; what it does not know goes to the plain tier.
+public struct RowAttention: Sendable {
+  private let emulation: Emulation
+  private let softmax: (stage: Recipe.Softmax, weights: RowWeights, normalization: RowNormalization?)?
+  private let probability: ScalarArithmetic?
+  private let probabilityRounding: ArrayRoundingChain?
+  private let operand: ScalarArithmetic?
+  private let outputs: RowOutputs?
+  private let isPlain: Bool
+  /// Whether probabilities of this recipe have a softmax stage of their own.
+  public var hasSoftmax: Bool { emulation.recipe.softmax != nil }
+
+  /// The stages of a recipe on its problem.
+  public init(_ emulation: Emulation) {
+    self.emulation = emulation
+    let recipe = emulation.recipe
+    probability = ScalarArithmetic(nearestEven: recipe.probability)
+    probabilityRounding = ArrayRoundingChain(recipe.probability)
+    operand = recipe.output.flatMap { ScalarArithmetic(nearestEven: $0.probabilityOperand) }
+    outputs = recipe.output.flatMap { RowOutputs($0) }
+    var isPlain = !recipe.probability.isExact && probability == nil
+    if let output = recipe.output {
+      isPlain = isPlain || outputs == nil || !output.probabilityOperand.isExact && operand == nil
+    }
+    if let stage = recipe.softmax {
+      if let weights = RowWeights(emulation), RowWeightSum(stage.sum) != nil,
+        stage.normalization == nil || stage.normalization.flatMap(RowNormalization.init) != nil
+      {
+        softmax = (stage, weights, stage.normalization.flatMap(RowNormalization.init))
+      } else {
+        softmax = nil
+        isPlain = true
+      }
+    } else {
+      softmax = nil
+    }
+    self.isPlain = isPlain
+  }
+
+  /// One row; see ``Emulation/attentionRow(_:keys:values:place:)`` for what it means.
+  ///
+  /// - Parameters:
+  ///   - inputs: what the softmax stage reads, a number a visible key; left as it is.
+  ///   - keys: the visible keys' indices in the file.
+  ///   - values: the values of at least these keys; nil for probabilities alone.
+  ///   - place: which query, layer and head.
+  ///   - probabilities: a place a visible key, for the normalized probabilities.
+  ///   - output: d places where there are values.
+  /// - Throws: ``UndecidedRounding``.
+  public func row(
+    _ inputs: UnsafeBufferPointer<Double>, keys: Range<Int>, values: EmulatedValues?, place: ScorePlace,
+    probabilities: UnsafeMutableBufferPointer<Double>, output: UnsafeMutableBufferPointer<Double>?
+  ) throws {
+    precondition(inputs.count == keys.count && probabilities.count >= keys.count)
+    let probabilities = UnsafeMutableBufferPointer(rebasing: probabilities[..<keys.count])
+    if keys.isEmpty {
+      output?.update(repeating: 0)
+    } else if inputs.contains(where: { $0.isNaN || $0 == .infinity }) {
+      probabilities.update(repeating: .nan)
+      output?.update(repeating: .nan)
+    } else if isPlain {
+      try plainRow(inputs, keys, values, place, probabilities, output)
+    } else if let softmax, softmax.stage.algorithm != .fullRow {
+      onlineRow(inputs, keys, values, softmax.stage, softmax.weights, probabilities, output)
+    } else {
+      fullRow(inputs, keys, place, probabilities)
+      if let output, let values {
+        try self.output(UnsafeBufferPointer(probabilities), keys, values, place, output)
+      }
+    }
+  }
+
+  private func plainRow(
+    _ inputs: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ values: EmulatedValues?, _ place: ScorePlace,
+    _ probabilities: UnsafeMutableBufferPointer<Double>, _ output: UnsafeMutableBufferPointer<Double>?
+  ) throws {
+    let rows = keys.map { key in values.map { $0.operands(ofToken: key - $0.firstToken) } ?? [] }
+    let row = try emulation.attentionRow(
+      Array(inputs), keys: keys, values: rows, place: place, hasValues: values != nil)
+    _ = probabilities.update(fromContentsOf: row.probabilities)
+    if let output {
+      for (channel, value) in row.output.enumerated() { output[channel] = try value.binary64() }
+    }
+  }
+
+  /// P of a full row.
+  private func fullRow(
+    _ inputs: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ place: ScorePlace,
+    _ probabilities: UnsafeMutableBufferPointer<Double>
+  ) {
+    if let softmax {
+      softmax.weights.weights(inputs, maximum: inputs.max()!, into: probabilities)
+      var sum = RowWeightSum(softmax.stage.sum)!
+      sum.add(UnsafeBufferPointer(probabilities), keys: keys, rescaledBy: nil)
+      softmax.normalization!.apply(probabilities, sum: sum.result())
+    } else {
+      defaultSoftmax(inputs, into: probabilities)
+    }
+    guard let probability else { return }
+    let first = place.with(key: keys.lowerBound).counter(.probability)
+    if let probabilityRounding {
+      probabilityRounding.round(probabilities, first)
+    } else {
+      for index in probabilities.indices {
+        probabilities[index] = probability.round(probabilities[index], first)
+      }
+    }
+  }
+
+  /// The output of a full row.
+  private func output(
+    _ probabilities: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ values: EmulatedValues,
+    _ place: ScorePlace, _ output: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    guard let outputs else {
+      try exactOutput(probabilities, keys, values, output)
+      return
+    }
+    var lanes = outputs.start(size: values.size)
+    withOperands(probabilities) { outputs.add($0, values, keys: keys, to: &lanes) }
+    outputs.finish(&lanes, sum: nil, into: output)
+  }
+
+  private func withOperands(
+    _ probabilities: UnsafeBufferPointer<Double>, _ body: (UnsafeBufferPointer<Double>) -> Void
+  ) {
+    guard let operand else { return body(probabilities) }
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: probabilities.count) { room in
+      let counter = StageCounter(.probabilityOperand)
+      for index in probabilities.indices { room[index] = operand.round(probabilities[index], counter) }
+      body(UnsafeBufferPointer(room))
+    }
+  }
+
+  private func onlineRow(
+    _ inputs: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ values: EmulatedValues?,
+    _ stage: Recipe.Softmax, _ weights: RowWeights, _ probabilities: UnsafeMutableBufferPointer<Double>,
+    _ output: UnsafeMutableBufferPointer<Double>?
+  ) {
+    let outputs = outputs!
+    let tiles = stage.tiles(of: keys, headSize: emulation.embedding.headSize)
+    var sum = RowWeightSum(stage.sum)!
+    var lanes = outputs.start(size: emulation.embedding.headSize)
+    var factors: [Double] = []
+    var maximum = -Double.infinity
+    let counter = StageCounter(.probability)
+    for (index, tile) in tiles.enumerated() {
+      let places = tile.lowerBound - keys.lowerBound..<tile.upperBound - keys.lowerBound
+      let part = UnsafeBufferPointer(rebasing: inputs[places])
+      let p = UnsafeMutableBufferPointer(rebasing: probabilities[places])
+      let old = maximum
+      maximum = max(old, part.max()!)
+      // −∞ − (−∞) would be NaN: a tile without a finite score adds nothing.
+      let shift = maximum == -.infinity ? 0 : maximum
+      let factor = index == 0 ? nil : weights.rescaling(from: old, to: shift)
+      weights.weights(part, maximum: shift, into: p)
+      sum.add(UnsafeBufferPointer(p), keys: tile, rescaledBy: factor)
+      if let probability { for place in p.indices { p[place] = probability.round(p[place], counter) } }
+      if let values, output != nil {
+        if let factor { outputs.rescale(&lanes, by: factor) }
+        withOperands(UnsafeBufferPointer(p)) { outputs.add($0, values, keys: tile, to: &lanes) }
+      }
+      factors.append(factor ?? 1)
+    }
+    let l = sum.result()
+    let total = l == 0 ? 1 : l
+    if let output { outputs.finish(&lanes, sum: total, into: output) }
+    var product = 1.0
+    for (index, tile) in tiles.enumerated().reversed() {
+      for place in tile.lowerBound - keys.lowerBound..<tile.upperBound - keys.lowerBound {
+        probabilities[place] = probabilities[place] * product / total
+      }
+      product *= factors[index]
+    }
+  }
+}
