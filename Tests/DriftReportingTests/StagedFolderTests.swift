@@ -180,7 +180,8 @@ import Testing
 
 @Suite(.serialized) struct InterruptionGuardTests {
   /// Sends the process a signal while this thread computes without a pause; the cleanup must run all the same.
-  @Test(arguments: [SIGTERM, SIGINT]) func aSignalRemovesTheStagingFolder(number: Int32) throws {
+  /// Not the signals of a command: those end the commands that other tests run beside this one.
+  @Test(arguments: [SIGUSR1, SIGUSR2]) func aSignalRemovesTheStagingFolder(number: Int32) throws {
     let folder = try TemporaryFolder()
     let staged = try StagedFolder(at: folder.path("report"), replacing: false)
     let (reader, exitCode) = (SharedInteger(), SharedInteger())

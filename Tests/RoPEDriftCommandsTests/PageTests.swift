@@ -11,7 +11,7 @@ import Testing
 
 @Suite struct PageTests {
   private let scratch: ScratchFolder
-  private let small = "synthetic:normal,heads=2,kv_heads=1,tokens=9,head_dim=4,layers=2"
+  private let small = "synthetic:normal,heads=2,kv_heads=1,tokens=9,head_dim=2,layers=2"
 
   init() throws { scratch = try ScratchFolder() }
 
@@ -31,6 +31,10 @@ import Testing
   private func specification(_ name: String) throws -> [String: Any] {
     let data = try #require(FileManager.default.contents(atPath: out + "/figures/\(name).vl.json"))
     return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+  }
+
+  private func text(_ name: String) throws -> String {
+    try String(contentsOfFile: out + "/figures/\(name).vl.json", encoding: .utf8)
   }
 
   private func values(_ name: String) throws -> [[String: Any]] {
@@ -58,7 +62,7 @@ import Testing
         "lengths.csv", "report.html", "run.json", "shifts.csv", "summary.csv", "tokens.csv",
       ])
     let figures = try entries("figures")
-    #expect(figures.allSatisfy { $0.hasSuffix(".vl.json") } && figures.count == 18, "\(figures)")
+    #expect(figures.allSatisfy { $0.hasSuffix(".vl.json") } && figures.count == 15, "\(figures)")
     let page = try page()
     #expect(isWellFormed(page))
     #expect(!page.contains("<svg") && !page.contains("<script") && !page.contains("http"))
@@ -75,15 +79,18 @@ import Testing
     let summary = try String(contentsOfFile: out + "/summary.csv", encoding: .utf8).split(separator: "\n")
       .map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
     let column = try #require(summary[0].firstIndex(of: "d_weighted"))
-    let row = try #require(try values("ladder-probability").first)
-    #expect(row["d_weighted"] as? Double == Double(summary[1][column]))
+    // Foundation's reader of numbers is not exact, so texts are compared.
+    #expect(try text("ladder-probability").contains("\"d_weighted\":\(summary[1][column]),"))
     let tokens = try String(contentsOfFile: out + "/tokens.csv", encoding: .utf8).split(separator: "\n")
       .map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
     let share = try #require(tokens[0].firstIndex(of: "share"))
     // Nine keys: every one stands alone.
     let logits = tokens.filter { $0[3] == "logit" }
-    #expect(
-      try values("tokens-logit").map { $0["mean"] as? Double } == logits.map { Double($0[share]) })
+    let text = try text("tokens-logit")
+    #expect(logits.count == 9)
+    for row in logits {
+      #expect(text.contains("\"last_key\":\(row[4]),") && text.contains("\"mean\":\(row[share]),"))
+    }
   }
 
   @Test func picturesOfTheRendererStandInThePage() throws {
@@ -147,25 +154,32 @@ import Testing
   }
 
   @Test func namesThatMeanSomethingElsewhereAreShownAsTheyAre() throws {
-    let name = #"</title><script>"a" & 'b'"# + "\n\u{202E}]]>"
+    let name = #"</title><script>"a" & 'b'"# + "\u{202E}]]>"
     let text = try #require(RecipeRegistry.json(ofRecipe: "hf-bf16"))
     var object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     object["name"] = name
-    object["summary"] = "<b>&"
+    object["summary"] = "<u>&"
     let path = try scratch.file("mine.json", Array(try JSONSerialization.data(withJSONObject: object)))
-    let result = report(small, "--recipe", path, "--recipe", "fp32")
+    var writer = SafetensorsWriter(metadata: ["rope.layout": "half-split", "rope.base": "100"])
+    for tensor in ["q", "k"] {
+      try writer.add(
+        "layers.0.\(tensor)", .f32, shape: [1, 9, 2], values: (0..<18).map { Double($0 * 7 % 11) / 7 - 0.6 })
+    }
+    let input = try scratch.file("<i>&\n\"'.safetensors", writer.bytes())
+    let result = report(input, "--recipe", path, "--recipe", "fp32")
     #expect(result.exit == .done, "\(result.talk)")
     let page = try page()
-    #expect(isWellFormed(page) && !page.contains("<script") && !page.contains("<b>&"))
-    #expect(page.contains("&lt;/title&gt;&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;\\u{A}\\u{202E}]]&gt;"))
+    #expect(page.contains("&lt;i&gt;&amp;\\u{A}&quot;&#39;.safetensors") && !page.contains("<i>"))
+    #expect(isWellFormed(page) && !page.contains("<script") && !page.contains("<u>"))
+    #expect(page.contains("&lt;/title&gt;&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;\\u{202E}]]&gt;"))
     let shown = try values("ladder-logit").compactMap { $0["recipe"] as? String }
-    #expect(shown.contains(#"</title><script>"a" & 'b'\u{A}\u{202E}]]>"#), "\(shown)")
+    #expect(shown.contains(#"</title><script>"a" & 'b'\u{202E}]]>"#), "\(shown)")
   }
 
   @Test(arguments: [1, 3])
   func aFewTokensAreEnough(tokens: Int) throws {
     let result = report(
-      "synthetic:normal,heads=1,kv_heads=1,tokens=\(tokens),head_dim=4,layers=1", "--recipe", "hf-bf16")
+      "synthetic:normal,heads=1,kv_heads=1,tokens=\(tokens),head_dim=2,layers=1", "--recipe", "hf-bf16")
     #expect(result.exit == .done, "\(result.talk)")
     #expect(try isWellFormed(page()))
     // A single key has probability 1 whatever its logit.

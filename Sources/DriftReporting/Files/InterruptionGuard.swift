@@ -11,13 +11,19 @@ public final class InterruptionGuard: Sendable {
   /// The exit code of an interrupted run.
   public static let exitCode: Int32 = 130
 
-  /// The cleanups that are active, by a number of their own.
+  /// What an active guard does, and at which signals. (A test's guards watch others than a command's that runs beside it.)
+  private struct Entry {
+    let signals: Set<Int32>
+    let exit: @Sendable (Int32) -> Void
+    let cleanup: @Sendable () -> Void
+  }
+
+  /// The guards that are active, by a number of their own.
   private struct Registry {
     var next = 0
-    var cleanups: [Int: @Sendable () -> Void] = [:]
+    var entries: [Int: Entry] = [:]
     var order: [Int] = []
     var watched: Set<Int32> = []
-    var exit: @Sendable (Int32) -> Void = { _exit($0) }
   }
   private static let registry = Mutex(Registry())
   /// Raised before the first cleanup starts and never lowered, unless a test's `exit` returns.
@@ -38,10 +44,9 @@ public final class InterruptionGuard: Sendable {
     signals: [Int32], exit: @escaping @Sendable (Int32) -> Void, cleanup: @escaping @Sendable () -> Void
   ) {
     key = Self.registry.withLock { registry in
-      registry.exit = exit
       let key = registry.next
       registry.next += 1
-      registry.cleanups[key] = cleanup
+      registry.entries[key] = Entry(signals: Set(signals), exit: exit, cleanup: cleanup)
       registry.order.append(key)
       for number in signals where registry.watched.insert(number).inserted { Self.watch(number) }
       return key
@@ -55,7 +60,7 @@ public final class InterruptionGuard: Sendable {
   public func release() {
     while Self.isInterrupted.load(ordering: .acquiring) { usleep(10_000) }
     Self.registry.withLock { registry in
-      registry.cleanups[key] = nil
+      registry.entries[key] = nil
       registry.order.removeAll { $0 == key }
     }
   }
@@ -100,12 +105,14 @@ public final class InterruptionGuard: Sendable {
     isInterrupted.store(true, ordering: .releasing)
     // Whoever presses Ctrl-C again does not want to wait for the cleanup.
     signal(number, SIG_DFL)
-    let (cleanups, exit) = registry.withLock { registry in
+    let entries = registry.withLock { registry in
       registry.watched.remove(number)
-      return (registry.order.reversed().compactMap { registry.cleanups[$0] }, registry.exit)
+      return registry.order.reversed().compactMap { registry.entries[$0] }.filter {
+        $0.signals.contains(number)
+      }
     }
-    for cleanup in cleanups { cleanup() }
-    exit(exitCode)
+    for entry in entries { entry.cleanup() }
+    if let exit = entries.first?.exit { exit(exitCode) } else { _exit(exitCode) }
     isInterrupted.store(false, ordering: .releasing)
   }
 }

@@ -37,7 +37,9 @@ enum HTMLText {
         .joined()
         + "</tr>\n"
     }
-    var html = "<div class=\"scroll\"><table>\n<thead>" + row("th", table.header) + "</thead>\n<tbody>\n"
+    var html =
+      "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead>" + row("th", table.header)
+      + "</thead>\n<tbody>\n"
     for cells in table.rows.prefix(rowLimit) { html += row("td", cells.map(text)) }
     html += "</tbody></table></div>\n"
     let left = table.rows.count - rowLimit
