@@ -101,7 +101,8 @@ import Testing
   /// A report's probabilities are those of the recipe's softmax stage, and no bound of one half holds for them.
   @Test(arguments: ["hf-llama/hf-eager/bf16", "hf-llama/flash-attn-2/bf16", "hf-llama/flex/bf16"])
   func aReportTakesTheSoftmaxStage(name: String) throws {
-    let input = try AttentionInput.open("synthetic:normal,heads=1,kv_heads=1,tokens=40,head_dim=8,layers=1,seed=3")
+    let input = try AttentionInput.open(
+      "synthetic:normal,heads=1,kv_heads=1,tokens=40,head_dim=8,layers=1,seed=3")
     let emulation = try Emulation(
       recipe: RecipeRegistry.named(name),
       embedding: RotaryEmbedding(headSize: 8, base: NumberLiteral(10000), layout: .halfSplit),

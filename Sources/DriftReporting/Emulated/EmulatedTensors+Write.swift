@@ -15,7 +15,7 @@ extension EmulatedTensors {
   ///
   /// - Parameters:
   ///   - file: where it goes; the caller finishes it.
-  ///   - threads: how many rows of logits are computed at a time; no byte depends on it.
+  ///   - threads: how many blocks of rows are computed at a time; no byte depends on it.
   ///   - progress: called with the number of elements that were written since the last call.
   /// - Throws: ``OutputError``, ``TensorFileError``, ``UndecidedRounding``, ``ProblemError``.
   public func write(
@@ -146,33 +146,53 @@ private struct EmulatedSource {
       let wave = max(threads, min(layer.queryTokens, threads * (1 << 20) / max(layer.keyTokens, 1)))
       for start in stride(from: 0, to: layer.queryTokens, by: wave) {
         let count = min(wave, layer.queryTokens - start)
-        let chunk = try concurrentMap(count: count, threads: threads) { index in
-          try Self.row(
-            of: kind, rows, query: start + index,
-            visible: EmulatedTensors.mask.visibleKeys(ofQuery: start + index, in: shape), layer, values)
+        // Neighbouring queries go through the kernels together.
+        let block = max(1, min(16, count / max(threads, 1)))
+        let chunk = try concurrentMap(count: (count + block - 1) / block, threads: threads) { index in
+          let first = start + index * block
+          let queries = first..<min(first + block, start + count)
+          return try Self.rows(
+            of: kind, rows, queries: queries,
+            visible: queries.map { EmulatedTensors.mask.visibleKeys(ofQuery: $0, in: shape) }, layer, values)
         }
-        for row in chunk { try body(row) }
+        for rows in chunk { try body(rows) }
       }
     }
   }
 
-  /// One row of a tensor.
-  private static func row(
-    of kind: StoredTensor, _ head: EmulatedHead, query: Int, visible: Range<Int>, _ layer: AttentionLayer,
-    _ values: EmulatedValues?
+  /// The rows of some neighbouring queries of a tensor, one after the other.
+  private static func rows(
+    of kind: StoredTensor, _ head: EmulatedHead, queries: Range<Int>, visible: [Range<Int>],
+    _ layer: AttentionLayer, _ values: EmulatedValues?
   ) throws -> [Double] {
-    var row = [Double](repeating: kind == .logits ? -.infinity : 0, count: layer.keyTokens)
-    var output = [Double](repeating: 0, count: kind == .output ? layer.headSize : 0)
-    try row.withUnsafeMutableBufferPointer { row in
-      let seen = UnsafeMutableBufferPointer(rebasing: row[visible])
-      guard kind != .logits else { return try head.logits(query: query, keys: visible, into: seen) }
-      try output.withUnsafeMutableBufferPointer {
+    let width = layer.keyTokens
+    var rows = [Double](repeating: kind == .logits ? -.infinity : 0, count: queries.count * width)
+    var outputs = [Double](repeating: 0, count: kind == .output ? queries.count * layer.headSize : 0)
+    try rows.withUnsafeMutableBufferPointer { rows in
+      guard kind != .logits else {
+        for (index, keys) in visible.enumerated() {
+          let row = index * width + keys.lowerBound..<index * width + keys.upperBound
+          try head.logits(
+            query: queries.lowerBound + index, keys: keys,
+            into: UnsafeMutableBufferPointer(rebasing: rows[row]))
+        }
+        return
+      }
+      try outputs.withUnsafeMutableBufferPointer {
         try head.attention(
-          queries: query..<query + 1, keys: [visible], values: values, probabilities: seen,
-          stride: visible.count, outputs: kind == .output ? $0 : nil)
+          queries: queries, keys: visible, values: values, probabilities: rows, stride: width,
+          outputs: kind == .output ? $0 : nil)
+      }
+      // Probabilities stand at the beginning of their rows, and belong to the keys' places.
+      for (index, keys) in visible.enumerated() where keys.lowerBound > 0 {
+        let start = index * width
+        for offset in (0..<keys.count).reversed() {
+          rows[start + keys.lowerBound + offset] = rows[start + offset]
+        }
+        for place in 0..<keys.lowerBound { rows[start + place] = 0 }
       }
     }
-    return kind == .output ? output : row
+    return kind == .output ? outputs : rows
   }
 
   private func input(

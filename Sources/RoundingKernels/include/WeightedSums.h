@@ -12,7 +12,7 @@
 void ropedrift_weighted_sums32(const float *weights, size_t rows, size_t weight_stride, const float *values, size_t keys,
                                size_t channels, int is_fused, int allows_vectors, float *sums);
 
-// Compensated sums [Ogita2005, Dot2] of weights[j] * values[j][c] for j in ascending order, in binary64: sums[c] + compensations[c] is the
+// Compensated sums (Dot2 of [Ogita2005]) of weights[j] * values[j][c] for j in ascending order, in binary64: sums[c] + compensations[c] is the
 // result before its last rounding, magnitudes[c] the plain sum of |weights[j] * values[j][c]|. All three go on from what they hold.
 // values: (keys, channels).
 void ropedrift_compensated_weighted_sums(const double *weights, const double *values, size_t keys, size_t channels,
