@@ -23,12 +23,12 @@ photograph() { # NAME WIDTH HEIGHT OPTION...
   echo "$folder/$name.png"
 }
 
-photograph page-desktop 1280 2400
-photograph page-desktop-dark 1280 2400 --blink-settings=preferredColorScheme=0
+photograph page-desktop 1280 1800
+photograph page-desktop-dark 1280 1800 --blink-settings=preferredColorScheme=0
 # Chromium makes no window narrower than 500, so the telephone is a frame in one.
 frame=$(mktemp --suffix=.html)
 trap 'rm -f "$frame"' EXIT
-printf '<!DOCTYPE html><meta name="color-scheme" content="light dark"><body style="margin:0"><iframe src="file://%s" style="border:0;width:390px;height:2400px"></iframe>' \
+printf '<!DOCTYPE html><meta name="color-scheme" content="light dark"><body style="margin:0;background:#808080;text-align:center"><iframe src="file://%s" style="border:0;width:390px;height:2400px"></iframe>' \
   "$page" >"$frame"
 page=$frame
 photograph page-phone 500 2400
