@@ -113,11 +113,11 @@ extension FigureKind {
         let chosen = Set((experiment.comparisons + experiment.sweep).filter { $0.second == against })
         pairs = chosen.sorted { $0.first < $1.first }
         labels = pairs.map { String($0.first) }
-        title = "Δ₁ (Δ₂ = \(against))"
+        title = "first shift (second: \(against))"
       } else {
         pairs = experiment.comparisons
         labels = pairs.map { "\($0.first),\($0.second)" }
-        title = "Δ₁,Δ₂"
+        title = "shifts"
       }
     }
 

@@ -67,7 +67,7 @@ extension FigureKind {
         + "0 by theorem: rounded alone the stage cannot break the invariance under shifts.",
       subtitle: [
         "layer \(layer) head \(head), \(shifts)",
-        "● one stage rounded alone, its part of the mean square at the right", "┆ the whole recipe",
+        "● one stage rounded alone, its part of the mean square at the right", "¦ the whole recipe",
       ],
       description:
         "\(title): root mean square drift with one stage rounded alone, logarithmic, beside the whole recipe's.",

@@ -74,7 +74,7 @@ extension FigureKind {
       title: title, caption: caption,
       subtitle: [
         "line: mean of a bin's keys; band: least to greatest key",
-        "◆ first token   ▽ greatest share   - - uniform share"
+        "♦ first token   ▼ greatest share   - - uniform share"
           + (panels.contains { $0.bound != nil } ? "   ··· bound 1/2" : ""),
       ],
       description: "\(title), a panel for each recipe, over key + 1, both axes logarithmic.",
@@ -152,7 +152,7 @@ extension FigureKind {
       ["calculate": "datum.greatest_key + 1", "as": "greatest_plus_1"],
     ]
     top["mark"] = [
-      "type": "point", "shape": "triangle-down", "size": 70, "filled": false, "color": ink,
+      "type": "point", "shape": "triangle-down", "size": 60, "filled": true, "opacity": 1, "color": ink,
       "strokeWidth": 1.5,
       "yOffset": -7,
     ]

@@ -51,7 +51,7 @@ struct LogarithmicAxis: Sendable, Hashable {
     return min(max((Self.binaryLogarithm(value) - from) / (to - from), 0), 1)
   }
 
-  /// The part of Vega-Lite's encoding that makes the axis: scale and labels such as 10⁻³.
+  /// The part of Vega-Lite's encoding that makes the axis: scale and labels such as 0.001.
   func encoding(title: String?, ticks count: Int = 7) -> [(String, JSONValue)] {
     let ticks = ticks(count)
     let labels = ticks.map { "'1e\($0 < 0 ? "" : "+")\($0)':'\(Self.label($0))'" }.joined(separator: ",")
@@ -87,10 +87,13 @@ struct LogarithmicAxis: Sendable, Hashable {
     -(correctBits(relativeError: value, limit: 2000) ?? 0)
   }
 
-  /// 10⁻³.
+  /// `0.001`, `1`, `100`, `1e-5`. (Superscripts are not in the font that vl-convert brings along, so that pictures would depend on
+  /// what else is installed.)
   static func label(_ exponent: Int) -> String {
-    let digits = Array("⁰¹²³⁴⁵⁶⁷⁸⁹")
-    let magnitude = String(exponent.magnitude).map { digits[$0.wholeNumberValue!] }
-    return "10" + (exponent < 0 ? "⁻" : "") + String(magnitude)
+    switch exponent {
+    case 0...3: "1" + String(repeating: "0", count: exponent)
+    case -3 ... -1: "0." + String(repeating: "0", count: -exponent - 1) + "1"
+    default: "1e\(exponent)"
+    }
   }
 }
