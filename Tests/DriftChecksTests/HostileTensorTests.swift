@@ -100,6 +100,9 @@ import Testing
       index.isMultiple(of: 2) ? Double(-index * 1000) : Double(limit - index / 2 * 2)
     }
     // (At 2^53 the recipe's own fp32 angles are off by anything: a fixed limit it is.)
+    let lenient = try verdict(with(values))
+    #expect(lenient.passes)
+    #expect(lenient.tensors[0].remarks.contains { $0.contains("so that the flash rule allows much") })
     let found = try verdict(with(values), [.ulp(4)])
     #expect(!found.passes)
     #expect(found.check.kernel.positions[3] == limit - 2)

@@ -65,6 +65,13 @@ public struct CheckedTensor: Sendable {
         "the recipe leaves \(tensor.kind.rawValue) unrounded: its values were rounded to \(own) for the comparison"
       )
     }
+    if tensor.kind.stage == "table", let own = tallies.recipe.worstAbsolute?.figure, own > 0x1p-4,
+      check.accuracy.contains(where: { $0.name == "flash" })
+    {
+      remarks.append(
+        "the recipe itself is off by up to \(own) at these positions, so that the flash rule allows much: hold the tensor to ulp or allclose too, or to a recipe with better angles"
+      )
+    }
     if tallies.recipe.unexpectedCount > 0 {
       remarks.append(
         "the recipe itself gives \(tallies.recipe.unexpectedCount) values that are NaN or infinite where the reference is finite; its greatest error is over the others"
