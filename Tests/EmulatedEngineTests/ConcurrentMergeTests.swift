@@ -12,7 +12,7 @@ import Testing
   /// Work whose length does not follow the order.
   private static func work(_ index: Int) -> Int {
     var generator = SeededGenerator(seed: UInt64(index))
-    return (0..<generator.below(20000)).reduce(0) { sum, _ in sum ^ Int(truncatingIfNeeded: generator.next())
+    return (0..<generator.below(400)).reduce(0) { sum, _ in sum ^ Int(truncatingIfNeeded: generator.next())
     }
   }
 
