@@ -47,17 +47,23 @@ void ropedrift_divide_by_sum(double *row, size_t count, int allows_vectors) {
   divide64[ropedrift_vector_level(allows_vectors)](row, count);
 }
 
-ROPEDRIFT_BODY void weights32_body(const float *restrict row, size_t count, int exponential, float factor, float shift,
-                                   float *restrict weights) {
-  switch (exponential) {
-    case ROPEDRIFT_EXP:
-      for (size_t i = 0; i < count; i++) weights[i] = (float)wide_exp((double)(row[i] - shift));
-      break;
-    case ROPEDRIFT_EXP2:
-      for (size_t i = 0; i < count; i++) weights[i] = (float)wide_exp2((double)(row[i] * factor - shift));
-      break;
-    default:
-      for (size_t i = 0; i < count; i++) weights[i] = (float)wide_exp2((double)__builtin_fmaf(row[i], factor, -shift));
+ROPEDRIFT_BODY void weights32_body(const float *row, size_t count, int exponential, float factor, float shift,
+                                   float *weights) {
+  for (size_t start = 0; start < count; start += EXPONENTIAL_BLOCK) {
+    size_t size = count - start < EXPONENTIAL_BLOCK ? count - start : EXPONENTIAL_BLOCK;
+    const float *from = row + start;
+    float arguments[EXPONENTIAL_BLOCK];
+    switch (exponential) {
+      case ROPEDRIFT_EXP:
+        for (size_t i = 0; i < size; i++) arguments[i] = from[i] - shift;
+        break;
+      case ROPEDRIFT_EXP2:
+        for (size_t i = 0; i < size; i++) arguments[i] = from[i] * factor - shift;
+        break;
+      default:
+        for (size_t i = 0; i < size; i++) arguments[i] = __builtin_fmaf(from[i], factor, -shift);
+    }
+    exponentials_of_block(arguments, size, exponential != ROPEDRIFT_EXP, weights + start);
   }
 }
 
@@ -84,28 +90,15 @@ ROPEDRIFT_BODY float maximum32(const float *row, size_t count) {
   return nan ? __builtin_nanf("") : maximum;
 }
 
-ROPEDRIFT_BODY void row_exponentials(const float *row, size_t count, int is_base_two, float factor, float maximum,
-                                     float *results) {
-  float shift = maximum * factor;
-  for (size_t start = 0; start < count; start += EXPONENTIAL_BLOCK) {
-    size_t size = count - start < EXPONENTIAL_BLOCK ? count - start : EXPONENTIAL_BLOCK;
-    float arguments[EXPONENTIAL_BLOCK];
-    if (is_base_two) {
-      for (size_t i = 0; i < size; i++) arguments[i] = __builtin_fmaf(row[start + i], factor, -shift);
-    } else {
-      for (size_t i = 0; i < size; i++) arguments[i] = row[start + i] - maximum;
-    }
-    exponentials_of_block(arguments, size, is_base_two, results + start);
-  }
-}
-
 // Up to ROWS rows, whose sums wait for one another's additions no longer.
 ROPEDRIFT_BODY void softmax32_body(const float *logits, size_t rows, size_t columns, int is_base_two, float factor,
                                    float *probabilities) {
   float sums[ROWS] = {0};
   for (size_t row = 0; row < rows; row++) {
     const float *from = logits + row * columns;
-    row_exponentials(from, columns, is_base_two, factor, maximum32(from, columns), probabilities + row * columns);
+    float maximum = maximum32(from, columns);
+    weights32_body(from, columns, is_base_two ? ROPEDRIFT_EXP2_FUSED : ROPEDRIFT_EXP, factor,
+                   is_base_two ? maximum * factor : maximum, probabilities + row * columns);
   }
   if (rows == ROWS) {
     float first = 0, second = 0, third = 0, fourth = 0;

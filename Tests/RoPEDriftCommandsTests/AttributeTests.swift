@@ -104,7 +104,7 @@ import Testing
       .replacingOccurrences(of: "\"name\": \"fp32\"", with: "\"name\": \"nothing\"")
     for (old, new) in [
       ("\"format\": \"fp32\"", "\"format\": \"exact\""), ("\"sequential\"", "\"exact\""),
-      ("[\"fp64\", \"fp32\"]", "\"exact\""),
+      ("[\"fp64\", \"fp32\"]", "\"exact\""), ("\"accumulator\": \"fp32\"", "\"accumulator\": \"exact\""),
     ] { text = text.replacingOccurrences(of: old, with: new) }
     let result = attribute("--recipe", try scratch.file("nothing.json", Array(text.utf8)))
     #expect(result.exit == .wrongUsage && result.talk.contains("rounds nothing"), "\(result.talk)")

@@ -75,8 +75,8 @@ import Testing
 
   @Test func showsOneStageByStage() {
     let output = ropedrift("recipes", "hf-bf16").output
-    #expect(output.contains("\ndot                fp32; sequential\n"))
-    #expect(output.contains("\nlogit              fp32, then bf16\n"))
+    #expect(output.contains("\ndot                 fp32; sequential\n"))
+    #expect(output.contains("\nlogit               fp32, then bf16\n"))
   }
 
   @Test func filesThatAreNoRecipesAreFailures() throws {
