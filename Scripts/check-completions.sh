@@ -17,10 +17,12 @@ offered() {
 }
 
 expect() {
-  local wanted=$1
+  local wanted=$1 found
   shift
-  if ! offered "$@" | grep -Fxq -- "$wanted"; then
-    echo "check-completions: '$*' does not offer $wanted but: $(offered "$@" | tr '\n' ' ')" >&2
+  found=$(offered "$@")
+  # Not through a pipe, whose reader may be gone before all is written.
+  if ! grep -Fxq -- "$wanted" <<<"$found"; then
+    echo "check-completions: '$*' does not offer $wanted but: ${found//$'\n'/ }" >&2
     exit 1
   fi
 }
