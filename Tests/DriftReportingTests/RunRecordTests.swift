@@ -9,6 +9,6 @@ import Testing
       ("synthetic:normal,heads=2", "synthetic:normal,heads=2"), ("é", "'é'"),
     ])
   func wordsAreQuotedForTheShell(word: String, quoted: String) {
-    #expect(RunRecord.quoted(word) == quoted)
+    #expect(ShellCommand.quoted(word) == quoted)
   }
 }

@@ -1,5 +1,7 @@
 // The command that shows one failing score or vector stage by stage, ready to be pasted.
 
+import DriftReporting
+
 /// What every replay command repeats: the input and the flags that state the problem and the recipe.
 public struct ReplayCommand: Sendable, Hashable {
   /// The input as typed; nil for the shipped sample.
@@ -23,17 +25,6 @@ public struct ReplayCommand: Sendable, Hashable {
     for (flag, position) in [("--query-position", queryPosition), ("--key-position", keyPosition)] {
       words += position < 0 ? ["\(flag)=\(position)"] : [flag, "\(position)"]
     }
-    return (words + flags).map(Self.quoted).joined(separator: " ")
-  }
-
-  /// A word as a shell takes it.
-  static func quoted(_ word: String) -> String {
-    let isPlain =
-      !word.isEmpty
-      && word.unicodeScalars.allSatisfy {
-        ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
-          || "-_./:=,+@%".unicodeScalars.contains($0)
-      }
-    return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+    return ShellCommand.text(words + flags)
   }
 }

@@ -47,7 +47,7 @@ public struct AngleReport: Sendable {
   public var record: JSONValue {
     let embedding = results.experiment.embedding
     return .object([
-      "command": .string(command.map(RunRecord.quoted).joined(separator: " ")),
+      "command": .string(ShellCommand.text(command)),
       "versions": .object([
         "ropedrift": .string(toolVersion), "mpfr": .string(LibraryVersions.mpfr),
         "gmp": .string(LibraryVersions.gmp),

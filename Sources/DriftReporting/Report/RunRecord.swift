@@ -33,7 +33,7 @@ public struct RunRecord: Sendable {
   public static let fileName = "run.json"
 
   /// The command in one line, as a POSIX shell reads it.
-  public var commandLine: String { command.map(Self.quoted).joined(separator: " ") }
+  public var commandLine: String { ShellCommand.text(command) }
 
   /// The whole record.
   public var json: JSONValue {
@@ -147,14 +147,6 @@ public struct RunRecord: Sendable {
         if case .stochastic(let seed) = entry.chain.rounding { seed } else { nil }
       } + results.recipes.compactMap { $0.emulation.recipe.trig.ulpModel?.seed }
     return Set(all).sorted().map { .string(String($0)) }
-  }
-
-  /// A word as a POSIX shell reads it back.
-  static func quoted(_ word: String) -> String {
-    let plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+:,./@%"
-    return !word.isEmpty && word.allSatisfy(plain.contains)
-      ? word
-      : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
   }
 
   private static func pair(_ shifts: ShiftPair) -> JSONValue {

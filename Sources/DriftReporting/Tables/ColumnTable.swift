@@ -108,7 +108,7 @@ extension ColumnResults {
     }
     return .object([
       "run": .object([
-        "command": .string(command.map(RunRecord.quoted).joined(separator: " ")),
+        "command": .string(ShellCommand.text(command)),
         "ropedrift": .string(toolVersion), "input": .string(experiment.experiment.input.spelling),
         "keys": .array(experiment.keys.map(JSONValue.integer)),
         "reference": RunRecord.decided(referenceCounts),

@@ -1,4 +1,4 @@
-// Values of encodings as people read them: every digit in decimal, and hexadecimal floating point.
+// Values of encodings as people read them: every digit in decimal.
 
 import RoPEDrift
 
@@ -25,22 +25,6 @@ extension FloatingPointFormat {
     // Rationals always have a decimal: nothing is left undecided.
     let text = (try? ExactReal(real.isNegative ? -magnitude : magnitude).decimal(digits: 6)) ?? exact
     return text
-  }
-
-  /// The value of an encoding as a normalised hexadecimal floating-point number, `0x1.8p+1`, also where the encoding is subnormal.
-  func hexadecimalFloat(_ encoding: UInt64) -> String {
-    switch value(of: encoding) {
-    case .zero(let isNegative): return isNegative ? "-0x0p+0" : "0x0p+0"
-    case .finite(let real):
-      let fraction = real.significand << UInt128(real.significand.leadingZeroBitCount + 1)
-      var digits = String(fraction, radix: 16)
-      digits = String(repeating: "0", count: 32 - digits.count) + digits
-      while digits.last == "0" { digits.removeLast() }
-      let exponent = real.binaryExponent
-      return (real.isNegative ? "-" : "") + "0x1" + (digits.isEmpty ? "" : "." + digits) + "p"
-        + (exponent < 0 ? "" : "+") + String(exponent)
-    case .nan, .infinity: return specialText(encoding)
-    }
   }
 
   private func specialText(_ encoding: UInt64) -> String {
