@@ -33,6 +33,7 @@ struct ReportCommand: PrintingCommand {
   @OptionGroup var shifts: ShiftOptions
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
+  @OptionGroup var pattern: PatternOptions
   @OptionGroup var page: PageOptions
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var printing: PrintingOptions
@@ -44,7 +45,8 @@ struct ReportCommand: PrintingCommand {
     }
     let location = try OutputLocation(checking: output, replacing: force)
     let experiment = try DriftExperiment(
-      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
+      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem,
+      pattern: pattern)
     let request = try page.resolve(recipes: experiment.emulations.map(\.recipe))
 
     let folder = try StagedFolder(at: location)
@@ -53,7 +55,7 @@ struct ReportCommand: PrintingCommand {
       let results = try experiment.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       let record = try RunRecord(
-        command: CanonicalCommand(report: input, recipes, shifts, selection, problem).words
+        command: CanonicalCommand(report: input, recipes, shifts, selection, problem, pattern).words
           + self.page.canonicalWords,
         toolVersion: RoPEDriftVersion.current, results: results)
       let page = try request?.page(of: results, threads: threads.count) { console.note($0) }
