@@ -1,5 +1,6 @@
 // Attention to the end in the reference: probabilities and outputs with proven bounds.
 
+import RotaryAttention
 import RoundingKernels
 
 extension ReferenceHead {
@@ -42,21 +43,46 @@ extension ReferenceHead {
     outputs: UnsafeMutableBufferPointer<Double>? = nil,
     outputBounds: UnsafeMutableBufferPointer<Double>? = nil
   ) throws -> AttentionBlock {
+    try attention(
+      queries: queries, queryRows: queryRows, runs: ranges.map { [KeyRun(keys: $0, place: $0.lowerBound)] },
+      values: values, probabilities: probabilities, stride: stride, outputs: outputs,
+      outputBounds: outputBounds)
+  }
+
+  /// The same where a query sees runs of keys: only their keys count, in the order of the runs, since an exact sum knows no places.
+  ///
+  /// - Parameters:
+  ///   - queries: (queries, d).
+  ///   - queryRows: for each query, the row of its position in the table.
+  ///   - runs: for each query, its keys; may be none.
+  ///   - values: the values of all keys of this head; nil for probabilities alone.
+  ///   - probabilities: those of query i, packed in the order of its runs, go to the places from i·stride on.
+  ///   - stride: at least as many as any query sees.
+  ///   - outputs: (queries, channels of `values`).
+  ///   - outputBounds: likewise.
+  /// - Throws: ``UndecidedRounding``.
+  public func attention(
+    queries: UnsafeBufferPointer<Double>, queryRows: [Int], runs: [[KeyRun]],
+    values: ReferenceValues?,
+    probabilities: UnsafeMutableBufferPointer<Double>, stride: Int,
+    outputs: UnsafeMutableBufferPointer<Double>? = nil,
+    outputBounds: UnsafeMutableBufferPointer<Double>? = nil
+  ) throws -> AttentionBlock {
     precondition((values == nil) == (outputs == nil) && (values == nil) == (outputBounds == nil))
     var block = AttentionBlock(
       counts: try scores(
-        queries: queries, queryRows: queryRows, keys: ranges, into: probabilities, stride: stride),
+        queries: queries, queryRows: queryRows, runs: runs, into: probabilities, stride: stride),
       probabilityBounds: [])
-    for (index, range) in ranges.enumerated() {
+    for (index, runs) in runs.enumerated() {
       let row = UnsafeMutableBufferPointer(
-        rebasing: probabilities[index * stride..<index * stride + range.count])
+        rebasing: probabilities[index * stride..<index * stride + runs.keyCount])
       func channels(_ buffer: UnsafeMutableBufferPointer<Double>?) -> UnsafeMutableBufferPointer<Double>? {
         let count = values?.channels ?? 0
         return buffer.map { UnsafeMutableBufferPointer(rebasing: $0[index * count..<(index + 1) * count]) }
       }
       block.probabilityBounds.append(
         certifiedAttention(
-          row, keys: range, values: values, outputs: channels(outputs), bounds: channels(outputBounds),
+          row, runs: runs, values: values, outputs: channels(outputs), bounds: channels(outputBounds),
           path: path)
       )
     }
@@ -79,13 +105,33 @@ public func certifiedAttention(
   outputs: UnsafeMutableBufferPointer<Double>?, bounds: UnsafeMutableBufferPointer<Double>?,
   path: KernelPath = .ofProcess
 ) -> Double {
-  precondition(row.count == keys.count)
-  guard !keys.isEmpty else {
+  certifiedAttention(
+    row, runs: [KeyRun(keys: keys, place: keys.lowerBound)], values: values, outputs: outputs,
+    bounds: bounds, path: path)
+}
+
+/// The same for the logits of runs of keys, packed in the order of the runs; places do not matter.
+///
+/// - Parameters:
+///   - row: the logits of the visible keys; probabilities on return.
+///   - runs: which tokens of `values` they are.
+///   - values: the values; nil for probabilities alone.
+///   - outputs: one place a channel.
+///   - bounds: likewise.
+///   - path: which way the kernels go; the bits are the same.
+/// - Returns: the bound on the relative error of the probabilities.
+public func certifiedAttention(
+  _ row: UnsafeMutableBufferPointer<Double>, runs: [KeyRun], values: ReferenceValues?,
+  outputs: UnsafeMutableBufferPointer<Double>?, bounds: UnsafeMutableBufferPointer<Double>?,
+  path: KernelPath = .ofProcess
+) -> Double {
+  precondition(row.count == runs.keyCount)
+  guard !row.isEmpty else {
     outputs?.update(repeating: 0)
     bounds?.update(repeating: 0)
     return 0
   }
-  return withUnsafeTemporaryAllocation(of: Double.self, capacity: keys.count) { weights in
+  return withUnsafeTemporaryAllocation(of: Double.self, capacity: row.count) { weights in
     guard let largest = rowExponentials(UnsafeBufferPointer(row), into: weights, path: path) else {
       row.update(repeating: .nan)
       outputs?.update(repeating: .nan)
@@ -95,9 +141,9 @@ public func certifiedAttention(
     // Keys whose exponential is zero only add 2^−1074.
     var least = largest
     for index in weights.indices where weights[index] > 0 { least = min(least, row[index]) }
-    let spread = RowSpread(count: keys.count, largest: largest, least: least)
+    let spread = RowSpread(count: row.count, largest: largest, least: least)
     if let values, let outputs, let bounds {
-      certifiedOutputs(UnsafeBufferPointer(weights), keys, values, spread, outputs, bounds, path: path)
+      certifiedOutputs(UnsafeBufferPointer(weights), runs, values, spread, outputs, bounds, path: path)
     }
     ropedrift_divide_by_sum(weights.baseAddress!, weights.count, path.allowsVectors)
     _ = row.update(fromContentsOf: weights)
@@ -145,11 +191,13 @@ struct RowSpread {
 
 /// Outputs of one row from its exponentials.
 private func certifiedOutputs(
-  _ weights: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ values: ReferenceValues, _ spread: RowSpread,
+  _ weights: UnsafeBufferPointer<Double>, _ runs: [KeyRun], _ values: ReferenceValues, _ spread: RowSpread,
   _ outputs: UnsafeMutableBufferPointer<Double>, _ bounds: UnsafeMutableBufferPointer<Double>,
   path: KernelPath
 ) {
-  precondition(keys.lowerBound >= 0 && keys.upperBound <= values.count && outputs.count == values.channels)
+  precondition(
+    runs.allSatisfy { $0.keys.isEmpty || $0.keys.lowerBound >= 0 && $0.keys.upperBound <= values.count }
+      && outputs.count == values.channels)
   var (sum, rest) = (0.0, 0.0)
   for weight in weights {
     let after = sum + weight
@@ -164,12 +212,16 @@ private func certifiedOutputs(
     let sums = room.baseAddress!
     let (rests, magnitudes) = (sums + channels, sums + 2 * channels)
     values.scaled.withUnsafeBufferPointer {
-      ropedrift_compensated_weighted_sums(
-        weights.baseAddress!, $0.baseAddress! + keys.lowerBound * channels, keys.count, channels,
-        path.allowsVectors, sums, rests, magnitudes)
+      var start = 0
+      for run in runs where !run.keys.isEmpty {
+        ropedrift_compensated_weighted_sums(
+          weights.baseAddress! + start, $0.baseAddress! + run.keys.lowerBound * channels, run.keys.count,
+          channels, path.allowsVectors, sums, rests, magnitudes)
+        start += run.keys.count
+      }
     }
     for channel in 0..<channels {
-      if let special = values.specialSum(keys, channel: channel) {
+      if let special = values.specialSum(runs, channel: channel) {
         (outputs[channel], bounds[channel]) = (special, special.isNaN ? .nan : 0)
         continue
       }

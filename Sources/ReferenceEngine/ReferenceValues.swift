@@ -1,5 +1,7 @@
 // The values of one key head as the reference takes them: exact reals, with what is not finite set apart.
 
+import RotaryAttention
+
 /// v of one key head, (tokens, d).
 public struct ReferenceValues: Sendable {
   /// Number of tokens.
@@ -46,9 +48,9 @@ public struct ReferenceValues: Sendable {
   }
 
   /// What NaNs and infinities among some tokens make of a channel's sum with weights above zero; nil without any.
-  func specialSum(_ tokens: Range<Int>, channel: Int) -> Double? {
+  func specialSum(_ runs: [KeyRun], channel: Int) -> Double? {
     guard let list = special[channel] else { return nil }
-    let found = list.filter { tokens.contains($0.token) }.map(\.value)
+    let found = list.filter { entry in runs.contains { $0.keys.contains(entry.token) } }.map(\.value)
     // ∞ − ∞ and NaN are NaN, any number of equal infinities is that infinity.
     return found.first.map { found.dropFirst().reduce($0, +) }
   }

@@ -150,6 +150,55 @@ import Testing
     #expect(worst > 1e-4 || spread > 2)
   }
 
+  /// An anchor with a window, runs out of order, no run, and infinite values that no run holds.
+  @Test func rowsOverRunsAreWithinTheirBounds() throws {
+    let (size, tokens, channels) = (8, 50, 3)
+    let problem = try Case(size: size, tokens: tokens, queries: 4, shift: 131_000, spread: 2, seed: 78)
+    var generator = SeededGenerator(seed: 4)
+    var values = (0..<tokens * channels).map { _ in Double(generator.below(1 << 30) - 1 << 29) * 0x1p-29 }
+    values[20 * channels] = .infinity
+    let runs = [
+      [KeyRun(keys: 0..<1, place: 0), KeyRun(keys: 30..<45, place: 30)],
+      [KeyRun(keys: 40..<49, place: 5), KeyRun(keys: 7..<7, place: 20), KeyRun(keys: 2..<9, place: 90)], [],
+      [KeyRun(keys: 0..<20, place: 0)],
+    ]
+    var p = [Double](repeating: 7, count: 4 * tokens)
+    var o = [Double](repeating: 7, count: 4 * channels)
+    var bounds = o
+    var block: ReferenceHead.AttentionBlock?
+    try problem.queries.withUnsafeBufferPointer { queries in
+      try p.withUnsafeMutableBufferPointer { p in
+        try o.withUnsafeMutableBufferPointer { o in
+          try bounds.withUnsafeMutableBufferPointer {
+            block = try problem.head.attention(
+              queries: queries, queryRows: (0..<4).map { tokens - 1 - $0 }, runs: runs,
+              values: ReferenceValues(values, channels: channels), probabilities: p, stride: tokens,
+              outputs: o, outputBounds: $0)
+          }
+        }
+      }
+    }
+    let found = try #require(block)
+    let counts = found.counts
+    #expect(counts.sliced + counts.doubleDouble + counts.bounded + counts.relativeForm == 16 + 16 + 20)
+    for (query, runs) in runs.enumerated() {
+      let keys = runs.flatMap(\.keys)
+      #expect(p[query * tokens + keys.count..<(query + 1) * tokens].allSatisfy { $0 == 7 })
+      guard !keys.isEmpty else {
+        #expect(o[query * channels..<(query + 1) * channels].allSatisfy { $0.bitPattern == 0 })
+        #expect(found.probabilityBounds[query] == 0)
+        continue
+      }
+      let distance = distances(
+        keys.map { problem.exactScores(query, $0..<$0 + 1)[0] },
+        keys.flatMap { values[$0 * channels..<($0 + 1) * channels] }, channels: channels,
+        p: p[query * tokens..<query * tokens + keys.count],
+        o: o[query * channels..<(query + 1) * channels])
+      #expect(distance.p.allSatisfy { $0 <= found.probabilityBounds[query] })
+      for channel in 0..<channels { #expect(distance.o[channel] <= bounds[query * channels + channel]) }
+    }
+  }
+
   @Test func edgeCases() throws {
     let problem = try Case(size: 4, tokens: 6, queries: 3, shift: 0, spread: 1, seed: 5)
     var values = (0..<12).map(Double.init)

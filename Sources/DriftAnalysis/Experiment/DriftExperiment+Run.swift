@@ -26,9 +26,10 @@ extension DriftExperiment {
       try pass.run(progress: progress)
       passes.append(pass)
     }
+    let inputRounding = try inputRoundingCounts(threads: threads)
     let recipes = emulations.indices.map { recipe in
       RecipeResults(
-        emulation: emulations[recipe], inputRounding: passes[0].inputRounding[recipe],
+        emulation: emulations[recipe], inputRounding: inputRounding[recipe],
         comparisons: passes.prefix(comparisons.count).map { $0.tables[recipe] },
         sweep: passes.dropFirst(comparisons.count).map {
           SweepResults(shifts: $0.shifts, totals: $0.totals[recipe])
@@ -55,7 +56,6 @@ extension DriftExperiment {
 /// All heads at one pair of shifts.
 private final class ComparisonPass {
   let shifts: ShiftPair
-  private(set) var inputRounding: [InputRoundingCounts]
   private(set) var referenceCounts = ReferenceHead.Counts()
   private(set) var tables: [ComparisonResults] = []
   private(set) var totals: [DriftTotals] = []
@@ -76,14 +76,10 @@ private final class ComparisonPass {
     self.shifts = shifts
     self.keepsTables = keepsTables
     self.threads = threads
-    let shape = experiment.shape
-    geometry = try PairGeometry(
-      causalQueryPositions: (0..<shape.queryTokens).map(shape.token(ofQuery:)),
-      keyPositions: Array(0..<shape.keyTokens))
+    geometry = try PairGeometry(experiment)
     let scale = FloatingPointFormat.fp64.rounded(
-      try experiment.scale.exact(headSize: shape.headSize).exactValue())
+      try experiment.scale.exact(headSize: experiment.shape.headSize).exactValue())
     shared = try SharedStages(experiment.emulations)
-    inputRounding = experiment.emulations.map { _ in InputRoundingCounts() }
     let geometry = geometry
     driftCollectors = experiment.emulations.map { _ in
       DriftCollector(geometry, lengths: keepsTables ? experiment.lengths : [], scale: scale)
@@ -91,54 +87,60 @@ private final class ComparisonPass {
     errorCollectors =
       keepsTables
       ? experiment.emulations.map { ErrorCollector(geometry, ulpFormat: $0.recipe.logitFormat) } : []
-    slots = (0..<Self.slotCount(experiment, threads: threads)).map { _ in
-      TileSlot(geometry, recipes: experiment.emulations, measuresError: keepsTables)
+    let width = experiment.sequences.reduce(1) { max($0, TileRows.width($1)) }
+    slots = (0..<Self.slotCount(experiment, width: width, threads: threads)).map { _ in
+      TileSlot(geometry, width: width, recipes: experiment.emulations, measuresError: keepsTables)
     }
   }
 
   /// Tiles that are worked on or wait to be merged: four a thread, but no more than fit a quarter of a gigabyte (about 600 bytes a token
-  /// and recipe and 48 a token and query of the tile), and at least two.
-  private static func slotCount(_ experiment: DriftExperiment, threads: Int) -> Int {
+  /// and recipe and 48 a visible key and query of the tile), and at least two.
+  private static func slotCount(_ experiment: DriftExperiment, width: Int, threads: Int) -> Int {
     let bytes =
-      experiment.shape.keyTokens
-      * (600 * experiment.emulations.count + 48 * DriftExperiment.tileSize)
+      experiment.shape.keyTokens * 600 * experiment.emulations.count + 48 * width * DriftExperiment.tileSize
     let wanted = threads > 1 ? 4 * min(threads, 1024) : 1
     return min(wanted, max(2, (1 << 28) / max(bytes, 1)))
   }
 
   func run(progress: @Sendable (Int) -> Void) throws {
-    let runs = try [shifts.first, shifts.second].map { shift in
-      try RotaryTable.tables(
-        for: shared.scores.map(\.emulation),
-        positions: TokenPositions(tokens: experiment.shape.keyTokens, shift: shift), threads: threads)
-    }
     let references = errorCollectors.isEmpty ? nil : try ExperimentReferences(experiment, threads: threads)
+    var tables = SequenceTables(experiment, shifts: shifts, emulations: shared.scores.map(\.emulation))
     for layer in experiment.layers {
-      var group: KeyGroup?
+      var groups = SequenceCache<KeyGroup>(experiment, tokenLimit: 1 << 14)
       for head in experiment.heads {
         let keyHead = experiment.shape.keyValueHead(ofHead: head)
-        if group?.head != keyHead {
-          group = try keyGroup(layer: layer, head: keyHead, runs: runs, references: references)
+        groups.begin(keyHead)
+        for collector in driftCollectors { collector.beginHead(layer: layer, head: head) }
+        for collector in errorCollectors { collector.beginHead(layer: layer, head: head) }
+        for (index, sequence) in experiment.sequences.enumerated() {
+          let runs = try tables.tables(index, threads: threads)
+          let group = try groups.value(index) {
+            try keyGroup(layer: layer, head: keyHead, sequence, runs: runs, references: references)
+          }
+          let heads = try queryHeads(layer: layer, head: head, sequence, keys: group, runs: runs)
+          try measure(
+            heads, layer: layer, head: head, sequence, references: references, progress: progress)
         }
-        let heads = try queryHeads(layer: layer, head: head, keys: group!, runs: runs)
-        try measure(heads, layer: layer, head: head, references: references, group!, progress: progress)
+        for collector in driftCollectors { collector.finishHead() }
+        for collector in errorCollectors { collector.finishHead() }
       }
     }
     finish()
   }
 
-  /// The keys of one key head for every score group at both shifts.
+  /// The keys of one key head in one sequence, for every score group at both shifts.
   private struct KeyGroup {
-    var head: Int
     var keys: [[EmulatedKeys]]
     var references: [ReferenceHead]
   }
 
   private func keyGroup(
-    layer: Int, head: Int, runs: [[RotaryTable]], references: ExperimentReferences?
+    layer: Int, head: Int, _ sequence: PackedSequence, runs: [[RotaryTable]],
+    references: ExperimentReferences?
   ) throws -> KeyGroup {
-    let stored = try experiment.input.keys(layer: layer, kvHead: head)
-    let inputs = try inputMatrices(stored, side: .key, layer: layer, head: head)
+    let stored = try experiment.input.read(.key, layer: layer, head: head, tokens: sequence.runs)
+    let inputs = try inputMatrices(
+      stored, side: .key, layer: layer, head: head, firstToken: sequence.tokenOfFirstKey)
     let scores = shared.scores
     let keys = try concurrentMap(count: scores.count * runs.count, threads: threads) { index in
       let (score, run) = index.quotientAndRemainder(dividingBy: runs.count)
@@ -147,29 +149,30 @@ private final class ComparisonPass {
         layer: layer, head: head)
     }
     return KeyGroup(
-      head: head, keys: scores.indices.map { Array(keys[$0 * runs.count..<($0 + 1) * runs.count]) },
-      references: references?.heads(keys: stored) ?? [])
+      keys: scores.indices.map { Array(keys[$0 * runs.count..<($0 + 1) * runs.count]) },
+      references: references?.heads(keys: stored, tokens: sequence.keyTokens) ?? [])
   }
 
-  /// The stored vectors after each input stage; what the stage did is counted for every recipe that has it.
+  /// The stored vectors after each input stage.
   private func inputMatrices(
-    _ stored: [Double], side: VectorPlace.Side, layer: Int, head: Int
+    _ stored: [Double], side: VectorPlace.Side, layer: Int, head: Int, firstToken: Int
   ) throws -> [InputMatrix] {
     let emulations = shared.inputs
-    let inputs = try concurrentMap(count: emulations.count, threads: threads) {
-      InputMatrix(stored, emulation: emulations[$0], side: side, layer: layer, head: head)
+    return try concurrentMap(count: emulations.count, threads: threads) {
+      InputMatrix(
+        stored, emulation: emulations[$0], side: side, layer: layer, head: head, firstToken: firstToken)
     }
-    for (recipe, input) in shared.inputOfRecipe.enumerated() { inputRounding[recipe] += inputs[input] }
-    return inputs
   }
 
   private func queryHeads(
-    layer: Int, head: Int, keys: KeyGroup, runs: [[RotaryTable]]
+    layer: Int, head: Int, _ sequence: PackedSequence, keys: KeyGroup, runs: [[RotaryTable]]
   ) throws -> HeadRuns {
-    let stored = try experiment.input.queries(layer: layer, head: head)
-    let inputs = try inputMatrices(stored, side: .query, layer: layer, head: head)
+    let queries = experiment.queries(of: sequence)
+    let stored = try experiment.input.read(.query, layer: layer, head: head, tokens: queries)
+    let inputs = try inputMatrices(
+      stored, side: .query, layer: layer, head: head, firstToken: queries.lowerBound)
     let scores = shared.scores
-    let firstRow = experiment.shape.token(ofQuery: 0)
+    let firstRow = sequence.key(ofQueryToken: sequence.queries.lowerBound)
     let groupKeys = keys.keys
     let heads = try concurrentMap(count: scores.count * runs.count, threads: threads) { index in
       let (score, run) = index.quotientAndRemainder(dividingBy: runs.count)
@@ -178,20 +181,20 @@ private final class ComparisonPass {
         table: runs[run][score], firstRow: firstRow, layer: layer, head: head)
     }
     return HeadRuns(
-      stored: stored, runs: scores.indices.map { Array(heads[$0 * runs.count..<($0 + 1) * runs.count]) },
+      firstQuery: queries.lowerBound, stored: stored,
+      runs: scores.indices.map { Array(heads[$0 * runs.count..<($0 + 1) * runs.count]) },
       references: keys.references)
   }
 
   private func measure(
-    _ heads: HeadRuns, layer: Int, head: Int, references: ExperimentReferences?, _ group: KeyGroup,
+    _ heads: HeadRuns, layer: Int, head: Int, _ sequence: PackedSequence, references: ExperimentReferences?,
     progress: @Sendable (Int) -> Void
   ) throws {
-    for collector in driftCollectors { collector.beginHead(layer: layer, head: head) }
-    for collector in errorCollectors { collector.beginHead(layer: layer, head: head) }
     let tiles = geometry.tiles(
-      ofAtMost: DriftExperiment.tileSize, lengths: keepsTables ? experiment.lengths : [])
+      ofAtMost: DriftExperiment.tileSize, lengths: keepsTables ? experiment.lengths : [],
+      within: experiment.queries(of: sequence))
     let work = TileWork(
-      experiment: experiment, shared: shared, layer: layer, head: head, heads: heads,
+      experiment: experiment, shared: shared, layer: layer, head: head, sequence: sequence, heads: heads,
       referenceOfRecipe: references?.indexOfRecipe ?? [])
     nonisolated(unsafe) let slots = slots
     try concurrentMerge(count: tiles.count, threads: threads, window: slots.count) { index in
@@ -203,13 +206,8 @@ private final class ComparisonPass {
         if !errorCollectors.isEmpty { errorCollectors[recipe].append(slot.error[recipe]) }
       }
       referenceCounts += outcome
-      progress(
-        tiles[index].filter(experiment.measures).reduce(0) {
-          $0 + experiment.mask.visibleKeys(ofQuery: $1, in: experiment.shape).count
-        })
+      progress(experiment.visiblePairs(of: tiles[index], in: sequence))
     }
-    for collector in driftCollectors { collector.finishHead() }
-    for collector in errorCollectors { collector.finishHead() }
   }
 
   /// Keeps the results and lets go of the accumulators.

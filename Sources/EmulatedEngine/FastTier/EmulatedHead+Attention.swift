@@ -2,6 +2,7 @@
 
 import FloatingPointFormats
 import ReferenceEngine
+import RotaryAttention
 
 extension EmulatedHead {
   /// Probabilities and outputs of some queries, each over the keys that it sees.
@@ -9,7 +10,7 @@ extension EmulatedHead {
   /// Probabilities are those that the recipe stores for the product with the values: the softmax of a row, normalized and rounded by
   /// the probability stage (before `output.probabilityOperand`). An online softmax never forms normalized probabilities; for one
   /// they are its stored weights P_j, divided by its stored sum l and multiplied by its factors of rescaling in binary64, as
-  /// ``Emulation/attentionRow(_:keys:values:place:)`` says: what its arithmetic stands for, the bits of no tensor that it stores.
+  /// ``Emulation/attentionRow(_:keys:values:place:hasValues:)`` says: what its arithmetic stands for, the bits of no tensor that it stores.
   /// A comparison with another implementation's normalized probabilities is right in both cases.
   ///
   /// Outputs are the stored outputs; without an output stage the exact sums of stored P·v, rounded once to binary64. A query that
@@ -32,25 +33,54 @@ extension EmulatedHead {
     probabilities: UnsafeMutableBufferPointer<Double>, stride: Int,
     outputs: UnsafeMutableBufferPointer<Double>? = nil
   ) throws {
-    precondition(ranges.count == queries.count && (outputs == nil) == (values == nil))
-    let seen = ranges.filter { !$0.isEmpty }
+    try attention(
+      queries: queries,
+      runs: ranges.map { [KeyRun(keys: $0, place: firstKeyToken + $0.lowerBound)] }, values: values,
+      probabilities: probabilities, stride: stride, outputs: outputs)
+  }
+
+  /// The same where a query sees runs of keys at places of their own, see ``RotaryAttention/KeyRun``: places decide which keys share a
+  /// tile, a lane or a block. Logits are computed for the keys of the runs and what other queries of the block see between them, never
+  /// for a gap that no query sees.
+  ///
+  /// - Parameters:
+  ///   - queries: which queries, counted from the head's first.
+  ///   - runs: for each of them its visible keys, counted from the keys' first, at ascending places; may be none.
+  ///   - values: the values of the keys' tokens; nil for probabilities alone.
+  ///   - probabilities: those of query i, packed in the order of its runs, go to the places from i·stride on, i counted from the first
+  ///     of `queries`; other places are left alone.
+  ///   - stride: at least as many as any query sees.
+  ///   - outputs: (queries, d) where there are values.
+  /// - Throws: ``UndecidedRounding``.
+  public func attention(
+    queries: Range<Int>, runs: [[KeyRun]], values: EmulatedValues?,
+    probabilities: UnsafeMutableBufferPointer<Double>, stride: Int,
+    outputs: UnsafeMutableBufferPointer<Double>? = nil
+  ) throws {
+    precondition(runs.count == queries.count && (outputs == nil) == (values == nil))
+    let counts = runs.map(\.keyCount)
+    precondition(counts.allSatisfy { $0 <= stride || runs.count == 1 })
+    let spans = KeySpan.covering(runs)
     let size = headSize
-    guard let first = seen.map(\.lowerBound).min(), let end = seen.map(\.upperBound).max() else {
-      outputs?.update(repeating: 0)
-      return
-    }
-    precondition(seen.allSatisfy { $0.count <= stride })
-    try withUnsafeTemporaryAllocation(of: Double.self, capacity: queries.count * (end - first)) { room in
-      try softmaxInputs(queries: queries, keys: first..<end, into: room, stride: end - first)
-      for (index, range) in ranges.enumerated() {
-        let start = index * (end - first) + (range.isEmpty ? 0 : range.lowerBound - first)
+    let room = spans.reduce(0) { $0 + $1.queries.count * $1.keys.count }
+    try withUnsafeTemporaryAllocation(of: Double.self, capacity: room + (counts.max() ?? 0)) { room in
+      for span in spans {
+        try softmaxInputs(
+          queries: queries.lowerBound + span.queries.lowerBound..<queries.lowerBound
+            + span.queries.upperBound,
+          keys: span.keys, into: UnsafeMutableBufferPointer(rebasing: room[span.start...]),
+          stride: span.keys.count)
+      }
+      for (index, runs) in runs.enumerated() {
+        let output = outputs.map {
+          UnsafeMutableBufferPointer(rebasing: $0[index * size..<(index + 1) * size])
+        }
         try rowAttention.row(
-          UnsafeBufferPointer(rebasing: room[start..<start + range.count]),
-          keys: firstKeyToken + range.lowerBound..<firstKeyToken + range.upperBound, values: values,
+          KeySpan.packed(runs, ofQuery: index, spans, room, count: counts[index]), runs: runs, values: values,
           place: scorePlace(queries.lowerBound + index),
           probabilities: UnsafeMutableBufferPointer(
-            rebasing: probabilities[index * stride..<index * stride + range.count]),
-          output: outputs.map { UnsafeMutableBufferPointer(rebasing: $0[index * size..<(index + 1) * size]) })
+            rebasing: probabilities[index * stride..<index * stride + counts[index]]),
+          output: output)
       }
     }
   }

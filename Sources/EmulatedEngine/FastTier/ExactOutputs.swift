@@ -10,11 +10,10 @@ extension RowAttention {
   /// The compensated sum s + c of n products is within γ_n²·Σ|P·v| of the exact sum, γ_n = n·u/(1 − n·u), u = 2^−53 [Ogita2005],
   /// as long as no product's rounding error underflows: below n·2^−1070 in all. The rounding test allows twice that.
   func exactOutput(
-    _ probabilities: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ values: EmulatedValues,
+    _ probabilities: UnsafeBufferPointer<Double>, _ keys: VisibleKeys, _ values: EmulatedValues,
     _ output: UnsafeMutableBufferPointer<Double>
   ) throws {
     let size = values.size
-    let first = (keys.lowerBound - values.firstToken) * size
     let n = Double(keys.count)
     let relative = 2.0 * (n * 0x1p-53) * (n * 0x1p-53) * 1.01
     try withUnsafeTemporaryAllocation(of: Double.self, capacity: 3 * size) { room in
@@ -22,9 +21,11 @@ extension RowAttention {
       let sums = room.baseAddress!
       let (rests, magnitudes) = (sums + size, sums + 2 * size)
       try values.numbers.withUnsafeBufferPointer { numbers in
-        ropedrift_compensated_weighted_sums(
-          probabilities.baseAddress!, numbers.baseAddress! + first, keys.count, size, 1, sums, rests,
-          magnitudes)
+        for piece in keys.pieces {
+          ropedrift_compensated_weighted_sums(
+            probabilities.baseAddress! + piece.start, numbers.baseAddress! + piece.key * size, piece.count,
+            size, 1, sums, rests, magnitudes)
+        }
         for channel in 0..<size {
           let result = sums[channel] + rests[channel]
           let virtual = result - sums[channel]
@@ -33,16 +34,20 @@ extension RowAttention {
           let isDecided =
             n < 0x1p26 && result.isFinite && result.magnitude > 0x1p-900
             && result == result + (rest + allowance) && result == result + (rest - allowance)
-          output[channel] =
-            isDecided
-            ? result
-            : try exactSum(
-              keys.indices.map { index in
+          if isDecided {
+            output[channel] = result
+            continue
+          }
+          var terms: [StageValue] = []
+          for piece in keys.pieces {
+            for offset in 0..<piece.count {
+              terms.append(
                 try StageValue.product(
-                  .number(probabilities[index - keys.lowerBound]),
-                  .number(numbers[first + (index - keys.lowerBound) * size + channel]))
-              }
-            ).binary64()
+                  .number(probabilities[piece.start + offset]),
+                  .number(numbers[(piece.key + offset) * size + channel])))
+            }
+          }
+          output[channel] = try exactSum(terms).binary64()
         }
       }
     }

@@ -2,6 +2,7 @@
 
 import FloatingPointFormats
 import ReferenceEngine
+import RotaryAttention
 
 /// The stages after the logit stage, their way chosen once; what it does not know goes to the plain tier.
 public struct RowAttention: Sendable {
@@ -42,7 +43,8 @@ public struct RowAttention: Sendable {
     self.isPlain = isPlain
   }
 
-  /// One row; see ``Emulation/attentionRow(_:keys:values:place:)`` for what it means.
+  /// One row of neighbouring keys, whose places are their indices in the file; see
+  /// ``Emulation/attentionRow(_:keys:values:place:hasValues:)`` for what it means.
   ///
   /// - Parameters:
   ///   - inputs: what the softmax stage reads, a number a visible key; left as it is.
@@ -56,32 +58,56 @@ public struct RowAttention: Sendable {
     _ inputs: UnsafeBufferPointer<Double>, keys: Range<Int>, values: EmulatedValues?, place: ScorePlace,
     probabilities: UnsafeMutableBufferPointer<Double>, output: UnsafeMutableBufferPointer<Double>?
   ) throws {
+    let first = values?.firstToken ?? 0
+    try row(
+      inputs,
+      runs: [KeyRun(keys: keys.lowerBound - first..<keys.upperBound - first, place: keys.lowerBound)],
+      values: values, place: place, probabilities: probabilities, output: output)
+  }
+
+  /// One row over runs of keys; see ``Emulation/attentionRow(_:runs:values:place:hasValues:)`` for what it means.
+  ///
+  /// - Parameters:
+  ///   - inputs: what the softmax stage reads, a number a visible key in the order of the runs; left as it is.
+  ///   - runs: the visible keys, counted from the values' first token.
+  ///   - values: the values of at least these keys; nil for probabilities alone.
+  ///   - place: which query, layer and head.
+  ///   - probabilities: a place a visible key, in the order of the runs, for the normalized probabilities.
+  ///   - output: d places where there are values.
+  /// - Precondition: the places ascend.
+  /// - Throws: ``UndecidedRounding``.
+  public func row(
+    _ inputs: UnsafeBufferPointer<Double>, runs: [KeyRun], values: EmulatedValues?, place: ScorePlace,
+    probabilities: UnsafeMutableBufferPointer<Double>, output: UnsafeMutableBufferPointer<Double>?
+  ) throws {
+    let keys = VisibleKeys(runs)
     precondition(inputs.count == keys.count && probabilities.count >= keys.count)
+    if let values { precondition(runs.allSatisfy { $0.keys.isEmpty || $0.keys.upperBound <= values.count }) }
     let probabilities = UnsafeMutableBufferPointer(rebasing: probabilities[..<keys.count])
-    if keys.isEmpty {
+    if keys.count == 0 {
       output?.update(repeating: 0)
     } else if inputs.contains(where: { $0.isNaN || $0 == .infinity }) {
       probabilities.update(repeating: .nan)
       output?.update(repeating: .nan)
     } else if isPlain {
-      try plainRow(inputs, keys, values, place, probabilities, output)
+      try plainRow(inputs, runs, values, place, probabilities, output)
     } else if let softmax, softmax.stage.algorithm != .fullRow {
       onlineRow(inputs, keys, values, softmax.stage, softmax.weights, probabilities, output)
     } else {
       fullRow(inputs, keys, place, probabilities)
       if let output, let values {
-        try self.output(UnsafeBufferPointer(probabilities), keys, values, place, output)
+        try self.output(UnsafeBufferPointer(probabilities), keys, values, output)
       }
     }
   }
 
   private func plainRow(
-    _ inputs: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ values: EmulatedValues?, _ place: ScorePlace,
+    _ inputs: UnsafeBufferPointer<Double>, _ runs: [KeyRun], _ values: EmulatedValues?, _ place: ScorePlace,
     _ probabilities: UnsafeMutableBufferPointer<Double>, _ output: UnsafeMutableBufferPointer<Double>?
   ) throws {
-    let rows = keys.map { key in values.map { $0.operands(ofToken: key - $0.firstToken) } ?? [] }
+    let rows = runs.flatMap(\.keys).map { values?.operands(ofToken: $0) ?? [] }
     let row = try emulation.attentionRow(
-      Array(inputs), keys: keys, values: rows, place: place, hasValues: values != nil)
+      Array(inputs), runs: runs, values: rows, place: place, hasValues: values != nil)
     _ = probabilities.update(fromContentsOf: row.probabilities)
     if let output {
       for (channel, value) in row.output.enumerated() { output[channel] = try value.binary64() }
@@ -90,7 +116,7 @@ public struct RowAttention: Sendable {
 
   /// P of a full row.
   private func fullRow(
-    _ inputs: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ place: ScorePlace,
+    _ inputs: UnsafeBufferPointer<Double>, _ keys: VisibleKeys, _ place: ScorePlace,
     _ probabilities: UnsafeMutableBufferPointer<Double>
   ) {
     if let softmax {
@@ -102,7 +128,7 @@ public struct RowAttention: Sendable {
       defaultSoftmax(inputs, into: probabilities)
     }
     guard let probability else { return }
-    let first = place.with(key: keys.lowerBound).counter(.probability)
+    let first = place.with(key: keys.pieces[0].place).counter(.probability)
     if let probabilityRounding {
       probabilityRounding.round(probabilities, first)
     } else {
@@ -114,8 +140,8 @@ public struct RowAttention: Sendable {
 
   /// The output of a full row.
   private func output(
-    _ probabilities: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ values: EmulatedValues,
-    _ place: ScorePlace, _ output: UnsafeMutableBufferPointer<Double>
+    _ probabilities: UnsafeBufferPointer<Double>, _ keys: VisibleKeys, _ values: EmulatedValues,
+    _ output: UnsafeMutableBufferPointer<Double>
   ) throws {
     guard let outputs else {
       try exactOutput(probabilities, keys, values, output)
@@ -138,19 +164,19 @@ public struct RowAttention: Sendable {
   }
 
   private func onlineRow(
-    _ inputs: UnsafeBufferPointer<Double>, _ keys: Range<Int>, _ values: EmulatedValues?,
+    _ inputs: UnsafeBufferPointer<Double>, _ keys: VisibleKeys, _ values: EmulatedValues?,
     _ stage: Recipe.Softmax, _ weights: RowWeights, _ probabilities: UnsafeMutableBufferPointer<Double>,
     _ output: UnsafeMutableBufferPointer<Double>?
   ) {
     let outputs = outputs!
-    let tiles = stage.tiles(of: keys, headSize: emulation.embedding.headSize)
+    let tiles = keys.tiles(stage, headSize: emulation.embedding.headSize)
     var sum = RowWeightSum(stage)!
     var lanes = outputs.start(size: emulation.embedding.headSize)
     var factors: [Double] = []
     var maximum = -Double.infinity
     let counter = StageCounter(.probability)
-    for (index, tile) in tiles.enumerated() {
-      let places = tile.lowerBound - keys.lowerBound..<tile.upperBound - keys.lowerBound
+    for (index, places) in tiles.enumerated() {
+      let tile = keys.part(places)
       let part = UnsafeBufferPointer(rebasing: inputs[places])
       let p = UnsafeMutableBufferPointer(rebasing: probabilities[places])
       let old = maximum
@@ -176,7 +202,7 @@ public struct RowAttention: Sendable {
     if let output { outputs.finish(&lanes, sum: total, into: output) }
     var product = 1.0
     for (index, tile) in tiles.enumerated().reversed() {
-      for place in tile.lowerBound - keys.lowerBound..<tile.upperBound - keys.lowerBound {
+      for place in tile {
         probabilities[place] = probabilities[place] * product / total
       }
       product *= factors[index]

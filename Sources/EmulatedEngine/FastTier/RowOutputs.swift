@@ -59,73 +59,68 @@ struct RowOutputs: Sendable {
   /// - Parameters:
   ///   - weights: the probabilities' operands.
   ///   - values: the values.
-  ///   - keys: the keys' indices in the file.
+  ///   - keys: the tile's keys.
   ///   - lanes: what ``start(size:)`` made.
   func add(
-    _ weights: UnsafeBufferPointer<Double>, _ values: EmulatedValues, keys: Range<Int>,
+    _ weights: UnsafeBufferPointer<Double>, _ values: EmulatedValues, keys: VisibleKeys,
     to lanes: inout [Double]
   ) {
     if isSingle, let singles = values.singles, addSingle(weights, singles, values, keys, &lanes) { return }
     let size = values.size
     let arithmetic = arithmetic!
     values.numbers.withUnsafeBufferPointer { numbers in
-      let first = numbers.baseAddress! + (keys.lowerBound - values.firstToken) * size
-      func value(_ index: Int, _ channel: Int) -> Double { first[index * size + channel] }
+      func taken(_ weight: Double, _ value: Double, into sum: Double, isFused: Bool) -> Double {
+        isFused
+          ? arithmetic.fusedProductSum(weight, value, sum, counter)
+          : arithmetic.sum(sum, arithmetic.product(weight, value, counter), counter)
+      }
       switch stage.order {
       case .sequential, .sequentialFused, .lanes, .lanesInOrder:
         let count = stage.order.laneCount ?? 1
         var isFused = stage.order == .sequentialFused
         if case .lanes(_, _, let fused) = stage.order { isFused = fused }
-        for (index, weight) in weights.enumerated() {
-          let lane = (keys.lowerBound + index) % count * size
+        keys.forEach { index, key, place in
+          let (weight, lane) = (weights[index], place % count * size)
           for channel in 0..<size {
-            let (sum, v) = (lanes[lane + channel], value(index, channel))
-            lanes[lane + channel] =
-              isFused
-              ? arithmetic.fusedProductSum(weight, v, sum, counter)
-              : arithmetic.sum(sum, arithmetic.product(weight, v, counter), counter)
+            lanes[lane + channel] = taken(
+              weight, numbers[key * size + channel], into: lanes[lane + channel], isFused: isFused)
           }
         }
       case .blocks(let length), .blocksFused(let length):
         let isFused = stage.order == .blocksFused(length)
-        var partial = [Double](repeating: 0, count: size)
-        for (index, weight) in weights.enumerated() {
-          let isLast =
-            index + 1 == weights.count || (keys.lowerBound + index + 1).isMultiple(of: length)
-          for channel in 0..<size {
-            let (sum, v) = (partial[channel], value(index, channel))
-            partial[channel] =
-              isFused
-              ? arithmetic.fusedProductSum(weight, v, sum, counter)
-              : arithmetic.sum(sum, arithmetic.product(weight, v, counter), counter)
-            if isLast {
-              lanes[channel] = arithmetic.sum(lanes[channel], partial[channel], counter)
-              partial[channel] = 0
+        for block in keys.groups(of: length, in: weights.indices) {
+          var partial = [Double](repeating: 0, count: size)
+          keys.part(block).forEach { index, key, _ in
+            let weight = weights[block.lowerBound + index]
+            for channel in 0..<size {
+              partial[channel] = taken(
+                weight, numbers[key * size + channel], into: partial[channel], isFused: isFused)
             }
+          }
+          for channel in 0..<size {
+            lanes[channel] = arithmetic.sum(lanes[channel], partial[channel], counter)
           }
         }
       case .pairwise:
+        var terms = [Double](repeating: 0, count: weights.count)
         for channel in 0..<size {
-          var level = weights.enumerated().map { arithmetic.product($1, value($0, channel), counter) }
-          var firstIndex = keys.lowerBound
-          while level.count > 1 {
-            var next: [Double] = []
-            var index = firstIndex & 1
-            if index == 1 { next.append(level[0]) }
-            while index + 1 < level.count {
-              next.append(arithmetic.sum(level[index], level[index + 1], counter))
-              index += 2
-            }
-            if index < level.count { next.append(level[index]) }
-            (level, firstIndex) = (next, firstIndex >> 1)
+          keys.forEach { index, key, _ in
+            terms[index] = arithmetic.product(weights[index], numbers[key * size + channel], counter)
           }
-          lanes[channel] = level[0]
+          lanes[channel] = keys.pairwise(terms) { arithmetic.sum($0, $1, counter) }
         }
-      case .tensorCore(let block, _, _):
+      case .tensorCore(let length, _, _):
+        let blocks = keys.groups(of: length, in: weights.indices)
+        var column = [Double](repeating: 0, count: weights.count)
         for channel in 0..<size {
-          let column = weights.indices.map { value($0, channel) }
-          lanes[channel] = tensorCore!.accumulate(
-            weights, column, from: lanes[channel], firstBlock: block - keys.lowerBound % block)
+          keys.forEach { index, key, _ in column[index] = numbers[key * size + channel] }
+          column.withUnsafeBufferPointer { column in
+            for block in blocks {
+              lanes[channel] = tensorCore!.add(
+                weights.baseAddress! + block.lowerBound, column.baseAddress! + block.lowerBound, block.count,
+                to: lanes[channel])
+            }
+          }
         }
       case .exact: preconditionFailure("an exact sum is not a number; the plain tier computes it")
       }
@@ -134,7 +129,7 @@ struct RowOutputs: Sendable {
 
   /// False, and nothing changed, where an operand is no binary32 number.
   private func addSingle(
-    _ weights: UnsafeBufferPointer<Double>, _ singles: [Float], _ values: EmulatedValues, _ keys: Range<Int>,
+    _ weights: UnsafeBufferPointer<Double>, _ singles: [Float], _ values: EmulatedValues, _ keys: VisibleKeys,
     _ lanes: inout [Double]
   ) -> Bool {
     guard weights.allSatisfy({ Double(Float($0)) == $0 || $0.isNaN }) else { return false }
@@ -151,18 +146,19 @@ struct RowOutputs: Sendable {
       for index in weights.indices { row[index] = Float(weights[index]) }
       for channel in 0..<size { sums[channel] = Float(lanes[channel]) }
       singles.withUnsafeBufferPointer { singles in
-        var start = 0
-        while start < weights.count {
-          let left = weights.count - start
-          let count = length == 0 ? left : min(left, length - (keys.lowerBound + start) % length)
-          let target = length == 0 ? sums : partial
-          if length > 0 { partial.update(repeating: 0, count: size) }
-          ropedrift_weighted_sums32(
-            row + start, 1, count,
-            singles.baseAddress! + (keys.lowerBound + start - values.firstToken) * size, count, size, isFused,
-            allowsVectors, target)
-          if length > 0 { for channel in 0..<size { sums[channel] += partial[channel] } }
-          start += count
+        func take(_ keys: VisibleKeys, _ row: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>)
+        {
+          for piece in keys.pieces {
+            ropedrift_weighted_sums32(
+              row + piece.start, 1, piece.count, singles.baseAddress! + piece.key * size, piece.count, size,
+              isFused, allowsVectors, target)
+          }
+        }
+        guard length > 0 else { return take(keys, row, into: sums) }
+        for block in keys.groups(of: length, in: weights.indices) {
+          partial.update(repeating: 0, count: size)
+          take(keys.part(block), row + block.lowerBound, into: partial)
+          for channel in 0..<size { sums[channel] += partial[channel] }
         }
       }
       for channel in 0..<size { lanes[channel] = Double(sums[channel]) }
@@ -197,25 +193,5 @@ struct RowOutputs: Sendable {
     for channel in 0..<size { output[channel] = lanes[channel] }
     if let sum, let normalization { normalization.apply(output, sum: sum) }
     if let storing { for channel in 0..<size { output[channel] = storing.round(output[channel], counter) } }
-  }
-}
-
-extension AlignedBlocks {
-  /// Goes on from an accumulator with operands whose first block has `firstBlock` of them.
-  func accumulate(
-    _ weights: UnsafeBufferPointer<Double>, _ column: [Double], from accumulator: Double, firstBlock: Int
-  ) -> Double {
-    var result = accumulator
-    column.withUnsafeBufferPointer { column in
-      var start = 0
-      var length = firstBlock
-      while start < column.count {
-        let count = min(length, column.count - start)
-        result = add(weights.baseAddress! + start, column.baseAddress! + start, count, to: result)
-        start += count
-        length = block
-      }
-    }
-    return result
   }
 }

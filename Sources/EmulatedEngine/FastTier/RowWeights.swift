@@ -150,7 +150,7 @@ struct RowWeightSum {
     isSingle ? Double(Float(a) + Float(b)) : arithmetic.sum(a, b, counter)
   }
 
-  mutating func add(_ weights: UnsafeBufferPointer<Double>, keys: Range<Int>, rescaledBy factor: Double?) {
+  mutating func add(_ weights: UnsafeBufferPointer<Double>, keys: VisibleKeys, rescaledBy factor: Double?) {
     guard stage.tiles != .running else {
       if let factor {
         for lane in lanes.indices { lanes[lane] = arithmetic.product(lanes[lane], factor, counter) }
@@ -174,44 +174,32 @@ struct RowWeightSum {
 
   func result() -> Double { stage.tiles == .running ? folded() : total }
 
-  private mutating func addRunning(_ weights: UnsafeBufferPointer<Double>, _ keys: Range<Int>) {
+  private mutating func addRunning(_ weights: UnsafeBufferPointer<Double>, _ keys: VisibleKeys) {
     switch stage.order {
     case .lanes(let count, _, _):
-      var index = 0
-      // Neighbours of one lane at a time.
-      while index < weights.count {
-        let place = (keys.lowerBound + index) / stage.laneWidth
-        let end = min(weights.count, (place + 1) * stage.laneWidth - keys.lowerBound)
-        var accumulator = lanes[place & (count - 1)]
+      for piece in keys.pieces {
+        let (base, end) = (piece.place - piece.start, piece.start + piece.count)
+        var index = piece.start
+        // Neighbours of one lane at a time.
         while index < end {
-          accumulator = sum(accumulator, weights[index])
-          index += 1
+          let group = (base + index) / stage.laneWidth
+          let groupEnd = min(end, (group + 1) * stage.laneWidth - base)
+          var accumulator = lanes[group & (count - 1)]
+          while index < groupEnd {
+            accumulator = sum(accumulator, weights[index])
+            index += 1
+          }
+          lanes[group & (count - 1)] = accumulator
         }
-        lanes[place & (count - 1)] = accumulator
       }
     case .blocks(let size):
-      var partial = 0.0
-      for index in weights.indices {
-        partial = sum(partial, weights[index])
-        let isLast = index + 1 == weights.count || (keys.lowerBound + index + 1).isMultiple(of: size)
-        if isLast { (lanes[0], partial) = (sum(lanes[0], partial), 0) }
+      for block in keys.groups(of: size, in: weights.indices) {
+        var partial = 0.0
+        for index in block { partial = sum(partial, weights[index]) }
+        lanes[0] = sum(lanes[0], partial)
       }
     case .pairwise:
-      var level = Array(weights)
-      var first = keys.lowerBound
-      while level.count > 1 {
-        var next: [Double] = []
-        // The first term has no partner where its index is odd.
-        var index = first & 1
-        if index == 1 { next.append(level[0]) }
-        while index + 1 < level.count {
-          next.append(sum(level[index], level[index + 1]))
-          index += 2
-        }
-        if index < level.count { next.append(level[index]) }
-        (level, first) = (next, first >> 1)
-      }
-      lanes[0] = level[0]
+      lanes[0] = keys.pairwise(Array(weights)) { sum($0, $1) }
     default:
       var accumulator = lanes[0]
       for weight in weights { accumulator = sum(accumulator, weight) }

@@ -2,6 +2,7 @@
 
 import FloatingPointFormats
 import ReferenceEngine
+import RotaryAttention
 
 /// One query's probabilities and output.
 public struct PlainAttentionRow: Sendable {
@@ -26,7 +27,7 @@ extension Emulation {
   ///
   /// - Parameters:
   ///   - inputs: what the softmax stage reads, one number a visible key: see ``Recipe/Softmax``.
-  ///   - keys: the visible keys' indices.
+  ///   - keys: the visible keys' indices, which are their places.
   ///   - values: for each of them its d operands, as ``EmulatedValues`` holds them.
   ///   - place: which query, layer and head.
   ///   - hasValues: false for probabilities alone; `values` then holds empty rows.
@@ -34,6 +35,30 @@ extension Emulation {
   public func attentionRow(
     _ inputs: [Double], keys: Range<Int>, values: [[Double]], place: ScorePlace, hasValues: Bool = true
   ) throws -> PlainAttentionRow {
+    try attentionRow(
+      inputs, runs: [KeyRun(keys: keys, place: keys.lowerBound)], values: values, place: place,
+      hasValues: hasValues)
+  }
+
+  /// The same over several runs of keys.
+  ///
+  /// Tiles, lanes, blocks, pairs and matrix units' blocks are cut by the keys' places: two runs that share a tile are one tile, with
+  /// one maximum and one rescaling. A tile or block without a visible key does not exist. Pairs are the places 2i and 2i + 1, level by
+  /// level; where one of them is not visible, the other moves up. The words of stochastic rounding are those of places.
+  ///
+  /// - Parameters:
+  ///   - inputs: one number a visible key, in the order of the runs.
+  ///   - runs: the visible keys; only their places count here.
+  ///   - values: likewise.
+  ///   - place: which query, layer and head.
+  ///   - hasValues: false for probabilities alone; `values` then holds empty rows.
+  /// - Precondition: the places ascend.
+  /// - Throws: ``UndecidedRounding``.
+  public func attentionRow(
+    _ inputs: [Double], runs: [KeyRun], values: [[Double]], place: ScorePlace, hasValues: Bool = true
+  ) throws -> PlainAttentionRow {
+    precondition(runs.haveAscendingPlaces, "places of a row's keys must ascend")
+    let keys = runs.flatMap(\.places)
     precondition(inputs.count == keys.count && values.count == keys.count)
     let size = hasValues ? embedding.headSize : 0
     guard !keys.isEmpty else {
@@ -56,14 +81,14 @@ extension Emulation {
   }
 
   /// P of a full row.
-  private func fullRow(_ inputs: [Double], _ keys: Range<Int>, _ place: ScorePlace) throws -> [StageValue] {
+  private func fullRow(_ inputs: [Double], _ keys: [Int], _ place: ScorePlace) throws -> [StageValue] {
     var normalized: [StageValue]
     if let softmax = recipe.softmax {
       let weights = PlainWeights(stage: softmax, factor: softmaxFactor ?? .number(1), place: place)
       let maximum = inputs.max()!
       let e = try zip(inputs, keys).map { try weights.weight($0, maximum: maximum, key: $1) }
       var sum = PlainWeightSum(softmax.sum, place)
-      try sum.add(e, keys: keys, rescaledBy: nil)
+      try sum.add(e, places: keys, rescaledBy: nil)
       let l = try sum.result()
       normalized = try zip(e, keys).map {
         try softmax.normalization!.apply($0, sum: l, place.with(key: $1).counter(.softmaxNormalization))
@@ -79,7 +104,7 @@ extension Emulation {
   }
 
   /// The operands that stored probabilities are multiplied as.
-  private func operands(_ stored: [StageValue], _ keys: Range<Int>, _ place: ScorePlace) throws
+  private func operands(_ stored: [StageValue], _ keys: [Int], _ place: ScorePlace) throws
     -> [StageValue]
   {
     guard let chain = recipe.output?.probabilityOperand, !chain.isExact else { return stored }
@@ -90,7 +115,7 @@ extension Emulation {
 
   /// The outputs of a full row: by the output stage, or the exact sum in binary64.
   private func output(
-    _ stored: [StageValue], _ keys: Range<Int>, _ values: [[Double]], _ place: ScorePlace
+    _ stored: [StageValue], _ keys: [Int], _ values: [[Double]], _ place: ScorePlace
   ) throws -> [StageValue] {
     let operands = try operands(stored, keys, place)
     return try (0..<embedding.headSize).map { channel in
@@ -100,39 +125,39 @@ extension Emulation {
         return .number(try exactSum(terms).binary64())
       }
       var sum = PlainOutputSum(output, place, channel: channel)
-      try sum.add(operands, column, keys: keys)
+      try sum.add(operands, column, places: keys)
       return try sum.result(dividedBy: nil)
     }
   }
 
   private func onlineRow(
-    _ inputs: [Double], _ keys: Range<Int>, _ values: [[Double]], _ place: ScorePlace,
+    _ inputs: [Double], _ keys: [Int], _ values: [[Double]], _ place: ScorePlace,
     _ softmax: Recipe.Softmax, channels size: Int
   ) throws -> PlainAttentionRow {
     let weights = PlainWeights(stage: softmax, factor: softmaxFactor ?? .number(1), place: place)
-    let tiles = softmax.tiles(of: keys, headSize: embedding.headSize)
+    let tiles = softmax.tiles(ofPlaces: keys, headSize: embedding.headSize)
     var sum = PlainWeightSum(softmax.sum, place)
     var outputs = (0..<size).map { PlainOutputSum(recipe.output!, place, channel: $0) }
     var stored = [StageValue](repeating: .number(0), count: keys.count)
     var factors: [Double] = []
     var maximum = -Double.infinity
-    for (index, tile) in tiles.enumerated() {
-      let places = tile.lowerBound - keys.lowerBound..<tile.upperBound - keys.lowerBound
+    for (index, places) in tiles.enumerated() {
+      let tile = Array(keys[places])
       let old = maximum
       maximum = max(old, inputs[places].max()!)
       // −∞ − (−∞) would be NaN: a tile without a finite score adds nothing.
       let shift = maximum == -.infinity ? 0 : maximum
-      let factor = index == 0 ? nil : try weights.rescaling(from: old, to: shift, key: tile.lowerBound)
+      let factor = index == 0 ? nil : try weights.rescaling(from: old, to: shift, key: tile[0])
       let e = try zip(inputs[places], tile).map { try weights.weight($0, maximum: shift, key: $1) }
-      try sum.add(e, keys: tile, rescaledBy: factor)
+      try sum.add(e, places: tile, rescaledBy: factor)
       let p = try zip(e, tile).map {
         try recipe.probability.round($0, place.with(key: $1).counter(.probability))
       }
       stored.replaceSubrange(places, with: p)
       let operands = try operands(p, tile, place)
       for channel in 0..<size {
-        if let factor { try outputs[channel].rescale(by: factor, key: tile.lowerBound) }
-        try outputs[channel].add(operands, values[places].map { .number($0[channel]) }, keys: tile)
+        if let factor { try outputs[channel].rescale(by: factor, key: tile[0]) }
+        try outputs[channel].add(operands, values[places].map { .number($0[channel]) }, places: tile)
       }
       factors.append(try factor?.binary64() ?? 1)
     }
@@ -141,7 +166,7 @@ extension Emulation {
     return PlainAttentionRow(
       stored: stored,
       probabilities: normalizedOnline(
-        try stored.map { try $0.binary64() }, keys, tiles, factors: factors, sum: try total.binary64()),
+        try stored.map { try $0.binary64() }, tiles, factors: factors, sum: try total.binary64()),
       output: try outputs.map { try $0.result(dividedBy: total) })
   }
 }
@@ -149,14 +174,12 @@ extension Emulation {
 /// Stored probabilities of an online softmax, normalized; `factors` has one a tile in the order of visiting, of which the first is not
 /// used.
 func normalizedOnline(
-  _ stored: [Double], _ keys: Range<Int>, _ tiles: [Range<Int>], factors: [Double], sum: Double
+  _ stored: [Double], _ tiles: [Range<Int>], factors: [Double], sum: Double
 ) -> [Double] {
   var result = stored
   var product = 1.0
   for (index, tile) in tiles.enumerated().reversed() {
-    for key in tile {
-      result[key - keys.lowerBound] = result[key - keys.lowerBound] * product / sum
-    }
+    for place in tile { result[place] = result[place] * product / sum }
     product *= factors[index]
   }
   return result

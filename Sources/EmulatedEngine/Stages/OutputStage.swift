@@ -23,57 +23,47 @@ struct PlainOutputSum {
     place.with(key: key).counter(stage)
   }
 
-  /// Takes in the keys of a tile.
-  mutating func add(_ probabilities: [StageValue], _ values: [StageValue], keys: Range<Int>) throws {
+  /// Takes in the keys of a tile, which stand at some places, ascending.
+  mutating func add(_ probabilities: [StageValue], _ values: [StageValue], places: [Int]) throws {
     let chain = stage.accumulator
     func product(_ index: Int) throws -> StageValue {
       try chain.product(
-        probabilities[index], values[index], counter(.outputProduct, keys.lowerBound + index),
-        step: 2 * channel)
+        probabilities[index], values[index], counter(.outputProduct, places[index]), step: 2 * channel)
     }
     func taken(_ index: Int, into sum: StageValue, isFused: Bool) throws -> StageValue {
-      let counter = counter(.outputProduct, keys.lowerBound + index)
+      let counter = counter(.outputProduct, places[index])
       return isFused
         ? try chain.fusedProductSum(
           probabilities[index], values[index], sum, counter, step: 2 * channel + 1)
         : try chain.sum(sum, product(index), counter, step: 2 * channel + 1)
     }
-    /// Runs of keys that share a block of `size`, counted from key 0.
-    func blocks(_ size: Int, _ body: (Range<Int>) throws -> Void) rethrows {
-      var start = 0
-      while start < keys.count {
-        let end = min(keys.count, ((keys.lowerBound + start) / size + 1) * size - keys.lowerBound)
-        try body(start..<end)
-        start = end
-      }
-    }
     switch stage.order {
     case .sequential, .sequentialFused:
-      for index in 0..<keys.count {
+      for index in places.indices {
         lanes[0] = try taken(index, into: lanes[0], isFused: stage.order == .sequentialFused)
       }
     case .lanesInOrder(let count):
-      for index in 0..<keys.count {
-        let lane = (keys.lowerBound + index) % count
+      for index in places.indices {
+        let lane = places[index] % count
         lanes[lane] = try taken(index, into: lanes[lane], isFused: false)
       }
     case .lanes(let count, _, let isFused):
-      for index in 0..<keys.count {
-        let lane = (keys.lowerBound + index) % count
+      for index in places.indices {
+        let lane = places[index] % count
         lanes[lane] = try taken(index, into: lanes[lane], isFused: isFused)
       }
     case .blocks(let size), .blocksFused(let size):
-      try blocks(size) { block in
+      for block in groupsOfPlaces(places[...], sharing: size) {
         var partial = StageValue.number(0)
         for index in block {
           partial = try taken(index, into: partial, isFused: stage.order == .blocksFused(size))
         }
         lanes[0] = try chain.sum(
-          lanes[0], partial, counter(.outputFold, keys.lowerBound + block.lowerBound), step: channel)
+          lanes[0], partial, counter(.outputFold, places[block.lowerBound]), step: channel)
       }
     case .tensorCore(let size, let bits, let rounding):
       let unit = TensorCore(format: chain.formats[0], alignmentBits: bits, rounding: rounding)
-      try blocks(size) { block in
+      for block in groupsOfPlaces(places[...], sharing: size) {
         lanes[0] = .number(
           unit.add(
             try probabilities[block].map { try $0.binary64() }, try values[block].map { try $0.binary64() },
@@ -81,7 +71,7 @@ struct PlainOutputSum {
       }
     case .pairwise:
       lanes = [
-        try pairwiseSum((0..<keys.count).map(product), firstIndex: keys.lowerBound) { a, b, level, index in
+        try pairwiseSum(places.indices.map(product), places: places) { a, b, level, index in
           try chain.sum(a, b, counter(.outputFold, level << 24 | index), step: channel)
         }
       ]

@@ -7,25 +7,35 @@ extension Recipe.Softmax {
   /// The keys that a query sees, tile by tile in the order in which an implementation visits them: one part for a full row.
   ///
   /// - Parameters:
-  ///   - visible: the keys' indices.
+  ///   - visible: the keys' indices, which are their places.
   ///   - headSize: d, on which the size of a tile may depend.
   /// - Returns: parts of `visible`, none of them empty.
   public func tiles(of visible: Range<Int>, headSize: Int) -> [Range<Int>] {
-    guard !visible.isEmpty else { return [] }
-    guard case .online(let tile, let order) = algorithm else { return [visible] }
+    tiles(ofPlaces: Array(visible), headSize: headSize).map {
+      visible.lowerBound + $0.lowerBound..<visible.lowerBound + $0.upperBound
+    }
+  }
+
+  /// The tiles of keys at any places: a tile is all visible keys whose places share a multiple of its size, and one without a visible
+  /// key is not visited.
+  ///
+  /// - Parameters:
+  ///   - places: the places of the visible keys, ascending.
+  ///   - headSize: d, on which the size of a tile may depend.
+  /// - Returns: ranges of indices into `places`, none of them empty.
+  public func tiles(ofPlaces places: [Int], headSize: Int) -> [Range<Int>] {
+    guard let last = places.last else { return [] }
+    guard case .online(let tile, let order) = algorithm else { return [places.indices] }
     let size = tile.size(headSize: headSize)
-    func tiles(_ keys: Range<Int>) -> [Range<Int>] {
-      guard !keys.isEmpty else { return [] }
-      return (keys.lowerBound / size...(keys.upperBound - 1) / size).map { index in
-        max(index * size, keys.lowerBound)..<min((index + 1) * size, keys.upperBound)
-      }
+    func tiles(_ indices: Range<Int>) -> [Range<Int>] {
+      groupsOfPlaces(places[indices], sharing: size)
     }
     switch order {
-    case .ascending: return tiles(visible)
-    case .descending: return tiles(visible).reversed()
+    case .ascending: return tiles(places.indices)
+    case .descending: return tiles(places.indices).reversed()
     case .diagonalFirst(let block):
-      let first = max(visible.lowerBound, (visible.upperBound - 1) / block * block)
-      return tiles(first..<visible.upperBound) + tiles(visible.lowerBound..<first)
+      let first = places.firstIndex { $0 >= last / block * block }!
+      return tiles(first..<places.count) + tiles(0..<first)
     }
   }
 
@@ -114,9 +124,9 @@ struct PlainWeightSum {
     place.with(key: key).counter(stage)
   }
 
-  /// Takes in the weights of a tile; `factor` rescales what is there, nil for the first tile.
-  mutating func add(_ weights: [StageValue], keys: Range<Int>, rescaledBy factor: StageValue?) throws {
-    let first = keys.lowerBound
+  /// Takes in the weights of a tile, one a place; `factor` rescales what is there, nil for the first tile.
+  mutating func add(_ weights: [StageValue], places: [Int], rescaledBy factor: StageValue?) throws {
+    let first = places[0]
     if stage.tiles == .running {
       if let factor {
         for lane in lanes.indices {
@@ -124,12 +134,12 @@ struct PlainWeightSum {
             lanes[lane], factor, counter(.softmaxSum, first), step: 10 + lane)
         }
       }
-      try addRunning(weights, keys)
+      try addRunning(weights, places)
       return
     }
     var own = self
     (own.lanes, own.total) = (Self.start(stage), .number(0))
-    try own.addRunning(weights, keys)
+    try own.addRunning(weights, places)
     let tile = try own.folded(first)
     guard let factor else {
       total = tile
@@ -147,37 +157,33 @@ struct PlainWeightSum {
   /// The sum of everything.
   func result() throws -> StageValue { stage.tiles == .running ? try folded(0) : total }
 
-  private mutating func addRunning(_ weights: [StageValue], _ keys: Range<Int>) throws {
+  private mutating func addRunning(_ weights: [StageValue], _ places: [Int]) throws {
     let chain = stage.rounding
     switch stage.order {
     case .lanes(let count, _, _):
-      for (weight, key) in zip(weights, keys) {
-        let lane = key / stage.laneWidth % count
-        lanes[lane] = try chain.sum(lanes[lane], weight, counter(.softmaxSum, key))
+      for (weight, place) in zip(weights, places) {
+        let lane = place / stage.laneWidth % count
+        lanes[lane] = try chain.sum(lanes[lane], weight, counter(.softmaxSum, place))
       }
     case .blocks(let size):
-      var start = 0
-      while start < weights.count {
-        let block = (keys.lowerBound + start) / size
-        let end = min(weights.count, (block + 1) * size - keys.lowerBound)
+      for block in groupsOfPlaces(places[...], sharing: size) {
         var partial = StageValue.number(0)
-        for index in start..<end {
-          partial = try chain.sum(partial, weights[index], counter(.softmaxSum, keys.lowerBound + index))
+        for index in block {
+          partial = try chain.sum(partial, weights[index], counter(.softmaxSum, places[index]))
         }
         lanes[0] = try chain.sum(
-          lanes[0], partial, counter(.softmaxSum, keys.lowerBound + start), step: 1)
-        start = end
+          lanes[0], partial, counter(.softmaxSum, places[block.lowerBound]), step: 1)
       }
     case .pairwise:
       lanes = [
-        try pairwiseSum(weights.map { $0 }, firstIndex: keys.lowerBound) { a, b, level, index in
+        try pairwiseSum(weights, places: places) { a, b, level, index in
           try chain.sum(a, b, counter(.softmaxFold, index), step: level)
         }
       ]
     case .exact: lanes = [try exactSum(lanes + weights)]
     default:
-      for (weight, key) in zip(weights, keys) {
-        lanes[0] = try chain.sum(lanes[0], weight, counter(.softmaxSum, key))
+      for (weight, place) in zip(weights, places) {
+        lanes[0] = try chain.sum(lanes[0], weight, counter(.softmaxSum, place))
       }
     }
   }
@@ -188,58 +194,4 @@ struct PlainWeightSum {
       try stage.rounding.sum(a, b, counter(.softmaxFold, key), step: 1000 + level << 12 + lane)
     }
   }
-}
-
-/// Neighbours added level by level, where term t has index firstIndex + t and pairs are (2i, 2i + 1); a term without a partner moves up
-/// unchanged.
-func pairwiseSum(
-  _ terms: [StageValue], firstIndex: Int,
-  _ add: (StageValue, StageValue, _ level: Int, _ index: Int) throws -> StageValue
-) rethrows -> StageValue {
-  var (level, first, depth) = (terms, firstIndex, 0)
-  while level.count > 1 {
-    var next: [StageValue] = []
-    var index = 0
-    while index < level.count {
-      let place = first + index
-      if place.isMultiple(of: 2), index + 1 < level.count {
-        next.append(try add(level[index], level[index + 1], depth, place / 2))
-        index += 2
-      } else {
-        next.append(level[index])
-        index += 1
-      }
-    }
-    (level, first, depth) = (next, first / 2, depth + 1)
-  }
-  return level[0]
-}
-
-/// Lanes folded by halves until `neighbours` are left, from there neighbours added, as in the dot stage.
-func foldedLanes(
-  _ lanes: [StageValue], neighbours: Int,
-  _ add: (StageValue, StageValue, _ level: Int, _ lane: Int) throws -> StageValue
-) rethrows -> StageValue {
-  var (lanes, level) = (lanes, 0)
-  while lanes.count > 1 {
-    let half = lanes.count / 2
-    let folds = lanes.count > neighbours
-    lanes = try (0..<half).map { lane in
-      try folds
-        ? add(lanes[lane], lanes[lane + half], level, lane)
-        : add(lanes[2 * lane], lanes[2 * lane + 1], level, lane)
-    }
-    level += 1
-  }
-  return lanes[0]
-}
-
-/// Σ terms without rounding; NaN and infinities as IEEE 754 adds them, an exact zero is +0.
-func exactSum(_ terms: [StageValue]) throws -> StageValue {
-  let special = terms.compactMap { term -> Double? in
-    if case .number(let x) = term, !x.isFinite { x } else { nil }
-  }
-  if let first = special.first { return .number(special.dropFirst().reduce(first, +)) }
-  let total = ExactReal.sum(terms.compactMap(\.exactReal))
-  return total.isZero ? .number(0) : .real(total)
 }

@@ -39,6 +39,7 @@ struct ReportCommand: PrintingCommand {
   @OptionGroup var against: AgainstOptions
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
+  @OptionGroup var pattern: PatternOptions
   @OptionGroup var page: PageOptions
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var printing: PrintingOptions
@@ -51,7 +52,8 @@ struct ReportCommand: PrintingCommand {
     let location = try OutputLocation(checking: output, replacing: force)
     if try against.comparesRuns(input, shifts, problem, page) { return try compareRuns(location) }
     let experiment = try DriftExperiment(
-      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
+      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem,
+      pattern: pattern)
     let request = try page.resolve(recipes: experiment.emulations.map(\.recipe))
 
     let folder = try StagedFolder(at: location)
@@ -60,7 +62,7 @@ struct ReportCommand: PrintingCommand {
       let results = try experiment.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       let record = try RunRecord(
-        command: CanonicalCommand(report: input, recipes, shifts, selection, problem).words
+        command: CanonicalCommand(report: input, recipes, shifts, selection, problem, pattern).words
           + self.page.canonicalWords,
         toolVersion: RoPEDriftVersion.current, results: results)
       let page = try request?.page(of: results, threads: threads.count) { console.note($0) }
