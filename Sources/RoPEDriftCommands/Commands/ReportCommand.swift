@@ -50,7 +50,7 @@ struct ReportCommand: PrintingCommand {
       throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
     }
     let location = try OutputLocation(checking: output, replacing: force)
-    if try against.comparesRuns(input, shifts, problem, page) { return try compareRuns(location) }
+    if try against.comparesRuns(input, shifts, problem, pattern, page) { return try compareRuns(location) }
     let experiment = try DriftExperiment(
       input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem,
       pattern: pattern)
@@ -90,7 +90,7 @@ struct ReportCommand: PrintingCommand {
     let console = Console.current
     let experiment = try against.experiment(
       input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
-    var command = CanonicalCommand(report: input, recipes, shifts, selection, problem)
+    var command = CanonicalCommand(report: input, recipes, shifts, selection, problem, pattern)
     command.add(against)
     let report = PropagatedReport(command: command.words, toolVersion: RoPEDriftVersion.current)
     let folder = try StagedFolder(at: location)
