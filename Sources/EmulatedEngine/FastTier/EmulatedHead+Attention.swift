@@ -51,11 +51,13 @@ extension EmulatedHead {
   ///     of `queries`; other places are left alone.
   ///   - stride: at least as many as any query sees.
   ///   - outputs: (queries, d) where there are values.
+  ///   - statistics: for an online softmax, where given, what it knows of each row.
   /// - Throws: ``UndecidedRounding``.
   public func attention(
     queries: Range<Int>, runs: [[KeyRun]], values: EmulatedValues?,
     probabilities: UnsafeMutableBufferPointer<Double>, stride: Int,
-    outputs: UnsafeMutableBufferPointer<Double>? = nil
+    outputs: UnsafeMutableBufferPointer<Double>? = nil,
+    statistics: UnsafeMutableBufferPointer<RowStatistics>? = nil
   ) throws {
     precondition(runs.count == queries.count && (outputs == nil) == (values == nil))
     let counts = runs.map(\.keyCount)
@@ -80,7 +82,7 @@ extension EmulatedHead {
           place: scorePlace(queries.lowerBound + index),
           probabilities: UnsafeMutableBufferPointer(
             rebasing: probabilities[index * stride..<index * stride + counts[index]]),
-          output: output)
+          output: output, statistics: statistics.map { $0.baseAddress! + index })
       }
     }
   }
