@@ -20,7 +20,7 @@ MODES = """## What is compared
 
 Logits and probabilities of captured q and k are emulated under a recipe, `{recipe}` unless another is named: rotation and scores as the
 run's own implementation computes them ([agreement](Agreement.md)); the run's attention itself is PyTorch's fused one. Whole runs are
-compared by `ropedrift report --against --null`; [what its tables hold](Report.md).
+compared by `ropedrift report --against --null`; [how to do it and what its tables hold](WholeRuns.md).
 """
 
 
@@ -121,9 +121,9 @@ def text(figures, subjects):
         HEAD.format(model=main["model"], layer_count=len(layers), tokens=main["tokens"], shifts=main["shifts"]),
         "## Verdicts\n\n"
         + table(
-            ["claim", "source", "verdict", "where"],
+            ["claim", "source", "verdict", "in which sense", "decided in mode"],
             [
-                [f"[{claim.name}](#{anchor(index, claim, found)})", claim.source, verdicts.verdict(found)[0], "; ".join(verdicts.verdict(found)[1]) or "–"]
+                [f"[{claim.name}](#{anchor(index, claim, found)})", claim.source, verdicts.verdict(found)[0], "; ".join(verdicts.verdict(found)[1]) or "–", ", ".join(verdicts.decided_in(found)) or "–"]
                 for index, (claim, found) in enumerate(zip(rules.CLAIMS, decisions), 1)
             ],
         ),

@@ -241,8 +241,8 @@ CLAIMS = [
     ),
     Claim(
         "fp32 removes it", PAPER, "In fp32 the difference is negligible.", "D in fp32 over D in bfloat16.", removed,
-        "Isolated: the same q and k under the recipes fp32 and bf16. Propagated: the run in float32 over the run in bfloat16, whose"
-        " differences are both mostly rounding noise.",
+        "Isolated: the same q and k under the recipes fp32 and bf16. Propagated: the run in float32 over the run in bfloat16, each"
+        " with its own recipe and its own noise.",
     ),
     Claim(
         "The anchor reduces it", PAPER, "One shared first token, documents apart from each other, lessens the difference.",

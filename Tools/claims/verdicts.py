@@ -1,7 +1,6 @@
 """From decisions to a verdict: limits, the rules in words, noise, and what a claim and a decision are."""
 
 import dataclasses
-import itertools
 
 HOLDS = "holds"
 IN_THIS_SENSE = "holds in this sense only"
@@ -25,7 +24,8 @@ RULES = f"""- **Subjects and modes.** A sense is decided for each subject of a t
   `d_weighted` or in the sum of |logit difference|: what two runs at *one* shift differ by says nothing about positions. Its figures are
   printed all the same.
 - **Verdict.** *{HOLDS}*: decided at least once and true wherever it is decided. *{FAILS}*: false wherever it is decided.
-  *{IN_THIS_SENSE}*: otherwise, with the senses that are true wherever they are decided, or with the places where they are.
+  *{IN_THIS_SENSE}*: otherwise, with the senses that are true wherever they are decided; if there is none, with the modes in which all are
+  true, or else with the places where one is.
   *{NOT_COMPUTABLE}*: decided nowhere.
 - **First**: true where no other key has a greater figure.
 - **Grows**: the figure at the greatest length is at least {GROWTH} times that at the least, and it rises in at least
@@ -94,11 +94,21 @@ def verdict(decisions):
         return HOLDS, []
     if not any(decision.truth for decision in decided):
         return FAILS, []
-    key = lambda decision: decision.sense  # noqa: E731
-    whole = [
-        sense for sense, group in itertools.groupby(sorted(decided, key=key), key) if all(decision.truth for decision in group)
-    ]
-    if whole:
-        order = [decision.sense for decision in decided]
-        return IN_THIS_SENSE, sorted(whole, key=order.index)
-    return IN_THIS_SENSE, [f"{d.sense} ({d.subject}, {d.mode})" for d in decided if d.truth]
+    for key in (
+        lambda d: d.sense,
+        lambda d: f"mode {d.mode}",
+        lambda d: f"{d.sense} ({d.mode})",
+        lambda d: f"{d.sense} ({d.subject}, {d.mode})",
+    ):
+        groups = {}
+        for each in decided:
+            groups.setdefault(key(each), []).append(each.truth)
+        whole = [name for name, truths in groups.items() if all(truths)]
+        if whole:
+            return IN_THIS_SENSE, whole
+    raise AssertionError("a decision of its own is a group of its own")
+
+
+def decided_in(decisions):
+    """The modes in which something is decided."""
+    return [mode for mode in ("isolated", "propagated") if any(d.mode == mode and d.truth is not None for d in decisions)]

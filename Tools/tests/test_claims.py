@@ -24,11 +24,28 @@ def decision(sense="s", truth=True, subject="a", mode="isolated"):
         ([("s", True), ("t", None)], (verdicts.HOLDS, [])),
         ([("s", False), ("t", None), ("s", False)], (verdicts.FAILS, [])),
         ([("t", True), ("s", False), ("s", True), ("t", True)], (verdicts.IN_THIS_SENSE, ["t"])),
-        ([("t", True), ("t", False)], (verdicts.IN_THIS_SENSE, ["t (a, isolated)"])),
     ],
 )
 def test_verdict(truths, expected):
     assert verdicts.verdict([decision(sense, truth) for sense, truth in truths]) == expected
+
+
+@pytest.mark.parametrize(
+    "places, expected",
+    [
+        # (sense, subject, mode, truth): no sense is true throughout.
+        ([("s", "a", "isolated", True), ("t", "a", "isolated", True), ("s", "a", "propagated", False), ("t", "a", "propagated", False)],
+         ["mode isolated"]),
+        ([("s", "a", "isolated", True), ("s", "b", "isolated", True), ("t", "a", "isolated", False), ("s", "a", "propagated", False)],
+         ["s (isolated)"]),
+        ([("s", "a", "isolated", True), ("s", "b", "isolated", False)], ["s (a, isolated)"]),
+    ],
+)
+def test_where_a_claim_holds(places, expected):
+    found = [decision(sense, truth, subject, mode) for sense, subject, mode, truth in places]
+    assert verdicts.verdict(found) == (verdicts.IN_THIS_SENSE, expected)
+    assert verdicts.decided_in(found) == sorted({mode for _, _, mode, _ in places})
+    assert verdicts.decided_in([decision(truth=None)]) == []
 
 
 @pytest.mark.parametrize(
