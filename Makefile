@@ -18,7 +18,7 @@ TOKENS ?= 512
 MODEL ?=
 # Further options of Tools/capture.py, such as CAPTURE_FLAGS='--dtype bfloat16 --shift 16' for a whole run at a shift.
 CAPTURE_FLAGS ?=
-# Further options of make claims, such as CLAIMS_FLAGS='--tokens 512', or --reuse for captures that are there already.
+# Further options of make claims, such as CLAIMS_FLAGS="--tokens 512", or --reuse for captures and reports that are there already.
 CLAIMS_FLAGS ?=
 # Python 3.11 or later. For make bench: one with NumPy and, if it likes, PyTorch.
 PYTHON ?= python3

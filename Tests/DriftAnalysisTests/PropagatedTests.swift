@@ -312,6 +312,10 @@ struct RunFixture {
     ),
     ("weights", { try compare { $0.metadata["run.init_std"] = "0.02" } }, ["no run.init_std", "found 0.02"]),
     ("no shift", { try compare { $0.shift = nil } }, ["b: expected the run's shift", "--shifts"]),
+    (
+      "a shift out of range", { try compare { $0.metadata["run.shift"] = "9007199254740993" } },
+      ["whole number as run.shift", "'9007199254740993'"]
+    ),
     ("odd shift", { try compare { $0.metadata["run.shift"] = "x" } }, ["whole number as run.shift", "'x'"]),
     ("a null control", { try compare { $0.metadata["run.null"] = "order" } }, ["a null control ('order')"]),
     (

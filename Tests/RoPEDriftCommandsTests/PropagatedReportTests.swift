@@ -145,6 +145,8 @@ import Testing
     for (arguments, part) in [
       ([a, "--null", b], "add --against"), (["--against", b], "name INPUT"),
       ([a, "--against", b, "--sweep", "0,2"], "--sweep has no effect with --against"),
+      ([a, "--against", b, "--mask", "anchor"], "--mask has no effect with --against"),
+      ([a, "--against", b, "--documents", "20,20"], "--documents has no effect with --against"),
       ([a, "--against", b, "--html"], "--html has no effect with --against"),
       ([a, "--against", b, "--stored-frequencies"], "--stored-frequencies has no effect"),
       ([a, "--against", b, "--shifts", "0,16", "--shifts", "0,8"], "given once at most"),

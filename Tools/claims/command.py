@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from . import document, figures as figures_module, rules, subjects as runs
+from . import document, figures as figures_module, rules, subjects as runs, verdicts
 
 FIELDS = ("subject", "model", "init_std", "dtype", "tokens", "layers", "shifts", "null_changed", "arithmetic", "recipes")
 
@@ -79,12 +79,12 @@ def run(options):
     captured = {}
     for subject in runs.SUBJECTS:
         paths = runs.capture(options.python, subject, options.text, options.tokens, folder, options.reuse)
-        report = runs.compare(options.ropedrift, subject, paths, folder)
+        report = runs.compare(options.ropedrift, subject, paths, folder, options.reuse)
         records[subject.name] = record(figures_module.add_comparison(found, subject.name, report), subject.recipes)
         captured[subject.name] = paths["first"]
     for name, source in ((runs.SAMPLE, None), (runs.TRAINED, captured[runs.TRAINED])):
         tokens = int(records[name]["tokens"])
-        for pattern, report in runs.patterns(options.ropedrift, name, source, tokens, folder).items():
+        for pattern, report in runs.patterns(options.ropedrift, name, source, tokens, folder, options.reuse).items():
             figures_module.add_report(found, name, report, pattern, runs.PATTERN_RECIPES, runs.SHIFTS)
     found.write(target / "figures.csv")
     Subjects(records).write(target / "subjects.csv")
@@ -97,7 +97,7 @@ def render(options):
     subjects = Subjects.read(source / "subjects.csv")
     pathlib.Path(options.output).write_text(document.text(found, subjects), encoding="utf-8")
     for claim in rules.CLAIMS:
-        print(f"{rules.verdict(claim.decide(found, subjects))[0]}: {claim.name}")
+        print(f"{verdicts.verdict(claim.decide(found, subjects))[0]}: {claim.name}")
     return 0
 
 
@@ -116,7 +116,7 @@ def parser():
     making.add_argument("--text", default="LICENSE", help="the text to run on")
     making.add_argument("--tokens", type=int, default=2048)
     making.add_argument("--work", default="out/claims", help="folder of captures and reports")
-    making.add_argument("--reuse", action="store_true", help="take captures that are there already")
+    making.add_argument("--reuse", action="store_true", help="take captures and reports that are there already, whatever made them")
     making.set_defaults(function=run)
     drawing = commands.add_parser("render", allow_abbrev=False, help="write the document")
     drawing.add_argument("-o", "--output", default="Documentation/Claims.md")

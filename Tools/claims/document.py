@@ -1,7 +1,7 @@
 """Documentation/Claims.md from figures: nothing in it is typed but words."""
 
-from . import rules
-from .rules import number, quotient
+from . import rules, verdicts
+from .verdicts import number, quotient
 
 HEAD = """# Claims
 
@@ -20,7 +20,7 @@ MODES = """## What is compared
 
 Logits and probabilities of captured q and k are emulated under a recipe, `{recipe}` unless another is named: rotation and scores as the
 run's own implementation computes them ([agreement](Agreement.md)); the run's attention itself is PyTorch's fused one. Whole runs are
-compared by `ropedrift report --against --null`; [what its tables hold](Report.md).
+compared by `ropedrift report --against --null`; [how to do it and what its tables hold](WholeRuns.md).
 """
 
 
@@ -70,17 +70,35 @@ def noise(figures, subjects):
                     for part in (quotient(values["null"][space], values["propagated"][space]) for space in (0, 1))
                 ]
             )
-    spaces = ["D", "Σ\\|Δlogit\\|"]
+    spaces = ["D", "Σ|Δlogit|"]
     header = ["subject", "recipe"] + [f"{space}, {mode}" for space in spaces for mode in ("isolated", "propagated", "null")]
-    return table([*header, "null of propagated: D", "Σ\\|Δlogit\\|"], rows).replace("\\\\|", "\\|")
+    return table([*header, "null of propagated: D", "Σ|Δlogit|"], rows)
 
 
-def place(decision):
-    return f"{decision.sense} | `{decision.subject}` | {decision.mode}"
+def noise_by_layer(figures, subjects):
+    """The null control's and the isolated part of the propagated difference in each layer of the trained model."""
+    recipe, rows = subjects.recipe, []
+    for name in subjects.records:
+        if recipe not in subjects.recipes_of(name):
+            continue
+        for layer in subjects.records[name]["layers"].split(", "):
+            values = {
+                mode: [figures.get(name, recipe, mode, metric, pattern=f"layer {layer}") for metric in ("d_weighted", "sum_abs_logit_difference")]
+                for mode in ("isolated", "propagated", "null")
+            }
+            if values["propagated"][0] is None:
+                continue
+            parts = [
+                quotient(values[mode][space], values["propagated"][space]) for space in (0, 1) for mode in ("null", "isolated")
+            ]
+            rows.append([f"`{name}`", layer, number(values["propagated"][0])] + ["–" if p is None else f"{100 * p:.3g} %" for p in parts])
+    return table(
+        ["subject", "layer", "D, propagated", "null of it", "isolated of it", "Σ|Δlogit|: null", "isolated"], rows
+    )
 
 
 def claim_section(index, claim, decisions):
-    verdict, senses = rules.verdict(decisions)
+    verdict, senses = verdicts.verdict(decisions)
     text = f"## {index}. {claim.name}: {verdict}\n\n"
     text += f"**Claim** ({claim.source}): {claim.says} **Metric**: {claim.metric}\n\n"
     if senses:
@@ -103,16 +121,19 @@ def text(figures, subjects):
         HEAD.format(model=main["model"], layer_count=len(layers), tokens=main["tokens"], shifts=main["shifts"]),
         "## Verdicts\n\n"
         + table(
-            ["claim", "source", "verdict", "where"],
+            ["claim", "source", "verdict", "in which sense", "decided in mode"],
             [
-                [f"[{claim.name}](#{anchor(index, claim, found)})", claim.source, rules.verdict(found)[0], "; ".join(rules.verdict(found)[1]) or "–"]
+                [f"[{claim.name}](#{anchor(index, claim, found)})", claim.source, verdicts.verdict(found)[0], "; ".join(verdicts.verdict(found)[1]) or "–", ", ".join(verdicts.decided_in(found)) or "–"]
                 for index, (claim, found) in enumerate(zip(rules.CLAIMS, decisions), 1)
             ],
         ),
         MODES.format(recipe=subjects.recipe),
         "### What ran\n\n" + runs(subjects) + f"\nArithmetic of `{subjects.main}`: {main['arithmetic']}.\n",
         "### How much of a difference is noise\n\n" + noise(figures, subjects),
-        "## Rules\n\n" + rules.RULES + "\n",
+        "### The same by layer\n\nNothing before the first attention knows positions: in layer 0 q and k are the same in both runs, bit for bit, and"
+        f" the whole difference is the isolated one. Noise comes with depth. Recipe `{subjects.recipe}`.\n\n"
+        + noise_by_layer(figures, subjects),
+        "## Rules\n\n" + verdicts.RULES + "\n",
         *(claim_section(index, claim, found) for index, (claim, found) in enumerate(zip(rules.CLAIMS, decisions), 1)),
     ]
     return "\n".join(parts)
@@ -120,5 +141,5 @@ def text(figures, subjects):
 
 def anchor(index, claim, decisions):
     """The anchor that renderers give the claim's heading."""
-    heading = f"{index}. {claim.name}: {rules.verdict(decisions)[0]}".lower()
+    heading = f"{index}. {claim.name}: {verdicts.verdict(decisions)[0]}".lower()
     return "".join(c for c in heading.replace(" ", "-") if c.isalnum() or c in "-_")

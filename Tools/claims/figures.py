@@ -11,6 +11,7 @@ TOTALS = (
     " first_key_relative_change five_key_fraction_logit five_key_fraction_probability"
     " top_key_rows top_key_flips"
 ).split()
+BY_LAYER = ("d_weighted", "sum_abs_logit_difference")
 LENGTHS = "visible_pairs d_weighted d_unweighted sum_abs_logit_difference d_logit".split()
 # How keys are ordered: name of the rank, space, column of the token table, whether by magnitude.
 RANKS = (
@@ -95,12 +96,15 @@ def _add_tokens(figures, path, subject, pattern, chosen, mode_of):
 
 
 def add_comparison(figures, subject, report):
-    """A report of whole runs; returns what run.json says of them."""
+    """A report of whole runs; returns what run.json says of them. Single layers stand as patterns `layer N`."""
     for row in _rows(report / "propagated.csv"):
-        if row["layer"] == row["head"] == "all":
-            for metric in TOTALS:
-                if row[metric] != "":
-                    figures.add(subject, row["recipe"], row["mode"], "full", 0, metric, row[metric])
+        if row["head"] != "all":
+            continue
+        whole = row["layer"] == "all"
+        for metric in TOTALS if whole else BY_LAYER:
+            if row[metric] != "":
+                pattern = "full" if whole else f"layer {row['layer']}"
+                figures.add(subject, row["recipe"], row["mode"], pattern, 0, metric, row[metric])
     for row in _rows(report / "propagated_lengths.csv"):
         for metric in LENGTHS:
             if row[metric] != "":

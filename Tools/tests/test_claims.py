@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from claims import command, document, figures, rules
-from claims.rules import Claim, Decision
+from claims import command, document, figures, rules, verdicts
+from claims.verdicts import Claim, Decision
 
 KEYS = ("recipe", "shift_1", "shift_2", "mode", "layer", "head")
 
@@ -19,16 +19,33 @@ def decision(sense="s", truth=True, subject="a", mode="isolated"):
 @pytest.mark.parametrize(
     "truths, expected",
     [
-        ([], (rules.NOT_COMPUTABLE, [])),
-        ([("s", None), ("t", None)], (rules.NOT_COMPUTABLE, [])),
-        ([("s", True), ("t", None)], (rules.HOLDS, [])),
-        ([("s", False), ("t", None), ("s", False)], (rules.FAILS, [])),
-        ([("t", True), ("s", False), ("s", True), ("t", True)], (rules.IN_THIS_SENSE, ["t"])),
-        ([("t", True), ("t", False)], (rules.IN_THIS_SENSE, ["t (a, isolated)"])),
+        ([], (verdicts.NOT_COMPUTABLE, [])),
+        ([("s", None), ("t", None)], (verdicts.NOT_COMPUTABLE, [])),
+        ([("s", True), ("t", None)], (verdicts.HOLDS, [])),
+        ([("s", False), ("t", None), ("s", False)], (verdicts.FAILS, [])),
+        ([("t", True), ("s", False), ("s", True), ("t", True)], (verdicts.IN_THIS_SENSE, ["t"])),
     ],
 )
 def test_verdict(truths, expected):
-    assert rules.verdict([decision(sense, truth) for sense, truth in truths]) == expected
+    assert verdicts.verdict([decision(sense, truth) for sense, truth in truths]) == expected
+
+
+@pytest.mark.parametrize(
+    "places, expected",
+    [
+        # (sense, subject, mode, truth): no sense is true throughout.
+        ([("s", "a", "isolated", True), ("t", "a", "isolated", True), ("s", "a", "propagated", False), ("t", "a", "propagated", False)],
+         ["mode isolated"]),
+        ([("s", "a", "isolated", True), ("s", "b", "isolated", True), ("t", "a", "isolated", False), ("s", "a", "propagated", False)],
+         ["s (isolated)"]),
+        ([("s", "a", "isolated", True), ("s", "b", "isolated", False)], ["s (a, isolated)"]),
+    ],
+)
+def test_where_a_claim_holds(places, expected):
+    found = [decision(sense, truth, subject, mode) for sense, subject, mode, truth in places]
+    assert verdicts.verdict(found) == (verdicts.IN_THIS_SENSE, expected)
+    assert verdicts.decided_in(found) == sorted({mode for _, _, mode, _ in places})
+    assert verdicts.decided_in([decision(truth=None)]) == []
 
 
 @pytest.mark.parametrize(
@@ -183,6 +200,7 @@ def test_figures_come_from_the_rows_over_all_layers_and_heads(tmp_path):
     assert figures.add_comparison(found, "a", tmp_path) == {"x": 1}
     assert found.get("a", "hf-bf16", "isolated", "d_weighted") == 0.25
     assert found.get("a", "hf-bf16", "isolated", "d_logit") is None
+    assert found.get("a", "hf-bf16", "isolated", "d_weighted", pattern="layer 3") == 7
     assert found.lengths("a", "hf-bf16", "isolated") == [64, 128]
     assert found.get("a", "hf-bf16", "isolated", "first_key_rank_logit_mean") == 3
     assert found.get("a", "hf-bf16", "isolated", "first_key_rank_probability_mean") == 1
@@ -197,7 +215,7 @@ def test_figures_come_from_the_rows_over_all_layers_and_heads(tmp_path):
 def test_document_states_verdicts_and_rules():
     found = runs(d_weighted=(0.1, 2, 1.9), sum_abs_logit_difference=(0.3, 3, 2.7))
     text = document.text(found, SUBJECTS)
-    for part in ("# Claims", rules.RULES, "95 %", "90 %", "| open |", rules.NOT_COMPUTABLE, rules.IN_THIS_SENSE):
+    for part in ("# Claims", verdicts.RULES, "95 %", "90 %", "| open |", verdicts.NOT_COMPUTABLE, verdicts.IN_THIS_SENSE):
         assert part in text, part
     for index, claim in enumerate(rules.CLAIMS, 1):
         assert f"## {index}. {claim.name}: " in text

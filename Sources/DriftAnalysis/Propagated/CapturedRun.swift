@@ -81,9 +81,11 @@ public struct CapturedRun: Sendable {
       shift = stated
       return
     }
-    guard let stored = Int(text) else {
+    let tokens = input.layerShapes.map(\.keyTokens).max() ?? 0
+    guard let stored = Int(text), (try? TokenPositions(tokens: tokens, shift: stored)) != nil else {
       throw UnfitRunError(
-        file: input.spelling, expected: "a whole number as \(Metadata.shift) in the metadata",
+        file: input.spelling,
+        expected: "a whole number as \(Metadata.shift) in the metadata, with positions within ±2^53",
         found: "'\(text.prefix(40))'", mend: "capture the run again with Tools/capture.py --shift")
     }
     guard stated == nil || stated == stored else {

@@ -50,7 +50,7 @@ struct ReportCommand: PrintingCommand {
       throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
     }
     let location = try OutputLocation(checking: output, replacing: force)
-    if try against.comparesRuns(input, shifts, problem, page) { return try compareRuns(location) }
+    if try against.comparesRuns(input, shifts, problem, pattern, page) { return try compareRuns(location) }
     let experiment = try DriftExperiment(
       input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem,
       pattern: pattern)

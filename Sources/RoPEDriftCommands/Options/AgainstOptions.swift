@@ -25,7 +25,8 @@ public struct AgainstOptions: ParsableArguments {
   ///
   /// - Throws: ``CommandFailure`` (wrong usage) for what has no effect or no meaning then.
   func comparesRuns(
-    _ input: InputArgument, _ shifts: ShiftOptions, _ problem: ProblemOptions, _ page: PageOptions
+    _ input: InputArgument, _ shifts: ShiftOptions, _ problem: ProblemOptions, _ pattern: PatternOptions,
+    _ page: PageOptions
   ) throws -> Bool {
     guard against != nil else {
       guard null == nil else {
@@ -47,6 +48,8 @@ public struct AgainstOptions: ParsableArguments {
       ("--sweep", shifts.sweep != nil, "whole runs are at the shifts at which they were captured"),
       ("--stored-frequencies", problem.storedFrequencies, "a comparison of runs has no reference"),
       ("--html", page.html, "the page is of reports of one input"),
+      ("--mask", pattern.mask != nil, Self.causal), ("--positions", pattern.positions != nil, Self.causal),
+      ("--documents", pattern.documents.isGiven, Self.causal),
     ] where isGiven {
       throw CommandFailure(.wrongUsage, "\(flag) has no effect with --against: \(reason); leave it out")
     }
@@ -57,6 +60,8 @@ public struct AgainstOptions: ParsableArguments {
     }
     return true
   }
+
+  private static let causal = "a captured run is one sequence under the causal mask at consecutive positions"
 
   /// The comparison that options stand for; all named recipes where none is chosen.
   ///
