@@ -19,10 +19,20 @@ extension DriftExperiment {
   ///   - progress: called with the number of pairs that were worked through since the last call.
   /// - Throws: ``TensorFileError``, ``UndecidedRounding``, ``AnalysisError``, ``ExperimentError``.
   public func run(threads: Int, progress: @Sendable (Int) -> Void = { _ in }) throws -> DriftResults {
+    try run(threads: threads, measuring: nil, progress: progress).results
+  }
+
+  /// The same with what is measured of whole rows, for the first comparison.
+  ///
+  /// - Returns: the rows of each recipe; none where nothing is measured of them.
+  func run(
+    threads: Int, measuring: RowMeasurement?, progress: @Sendable (Int) -> Void
+  ) throws -> (results: DriftResults, rows: [RowResults]) {
     var passes: [ComparisonPass] = []
     for (index, shifts) in (comparisons + sweep).enumerated() {
       let pass = try ComparisonPass(
-        self, shifts: shifts, keepsTables: index < comparisons.count, threads: threads)
+        self, shifts: shifts, keepsTables: index < comparisons.count,
+        measuring: index == 0 && !comparisons.isEmpty ? measuring : nil, threads: threads)
       try pass.run(progress: progress)
       passes.append(pass)
     }
@@ -35,9 +45,10 @@ extension DriftExperiment {
           SweepResults(shifts: $0.shifts, totals: $0.totals[recipe])
         })
     }
-    return DriftResults(
+    let results = DriftResults(
       experiment: self, recipes: recipes, nonFinite: try nonFiniteCounts(),
       referenceCounts: passes[0].referenceCounts)
+    return (results, passes[0].rows)
   }
 }
 
@@ -59,22 +70,27 @@ private final class ComparisonPass {
   private(set) var referenceCounts = ReferenceHead.Counts()
   private(set) var tables: [ComparisonResults] = []
   private(set) var totals: [DriftTotals] = []
+  private(set) var rows: [RowResults] = []
 
   private let experiment: DriftExperiment
   private let keepsTables: Bool
+  private let measuring: RowMeasurement?
   private let threads: Int
   private let geometry: PairGeometry
   private let shared: SharedStages
   private var driftCollectors: [DriftCollector]
   private var errorCollectors: [ErrorCollector]
+  private var rowCollectors: [RowCollector]
   private var slots: [TileSlot]
 
   init(
-    _ experiment: DriftExperiment, shifts: ShiftPair, keepsTables: Bool, threads: Int
+    _ experiment: DriftExperiment, shifts: ShiftPair, keepsTables: Bool, measuring: RowMeasurement?,
+    threads: Int
   ) throws {
     self.experiment = experiment
     self.shifts = shifts
     self.keepsTables = keepsTables
+    self.measuring = measuring
     self.threads = threads
     geometry = try PairGeometry(experiment)
     let scale = FloatingPointFormat.fp64.rounded(
@@ -87,9 +103,15 @@ private final class ComparisonPass {
     errorCollectors =
       keepsTables
       ? experiment.emulations.map { ErrorCollector(geometry, ulpFormat: $0.recipe.logitFormat) } : []
+    rowCollectors =
+      measuring.map { plan in
+        experiment.emulations.map { _ in RowCollector(documents: plan.layout.documents.count) }
+      } ?? []
     let width = experiment.sequences.reduce(1) { max($0, TileRows.width($1)) }
     slots = (0..<Self.slotCount(experiment, width: width, threads: threads)).map { _ in
-      TileSlot(geometry, width: width, recipes: experiment.emulations, measuresError: keepsTables)
+      TileSlot(
+        geometry, width: width, recipes: experiment.emulations, measuresError: keepsTables,
+        measuring: measuring)
     }
   }
 
@@ -112,6 +134,7 @@ private final class ComparisonPass {
         groups.begin(keyHead)
         for collector in driftCollectors { collector.beginHead(layer: layer, head: head) }
         for collector in errorCollectors { collector.beginHead(layer: layer, head: head) }
+        for index in rowCollectors.indices { rowCollectors[index].beginHead() }
         for (index, sequence) in experiment.sequences.enumerated() {
           let runs = try tables.tables(index, threads: threads)
           let group = try groups.value(index) {
@@ -123,6 +146,7 @@ private final class ComparisonPass {
         }
         for collector in driftCollectors { collector.finishHead() }
         for collector in errorCollectors { collector.finishHead() }
+        for index in rowCollectors.indices { rowCollectors[index].finishHead(layer: layer) }
       }
     }
     finish()
@@ -132,6 +156,7 @@ private final class ComparisonPass {
   private struct KeyGroup {
     var keys: [[EmulatedKeys]]
     var references: [ReferenceHead]
+    var values: SequenceValues?
   }
 
   private func keyGroup(
@@ -150,7 +175,12 @@ private final class ComparisonPass {
     }
     return KeyGroup(
       keys: scores.indices.map { Array(keys[$0 * runs.count..<($0 + 1) * runs.count]) },
-      references: references?.heads(keys: stored, tokens: sequence.keyTokens) ?? [])
+      references: references?.heads(keys: stored, tokens: sequence.keyTokens) ?? [],
+      values: try measuring.flatMap {
+        guard $0.hasValues else { return nil }
+        return try SequenceValues(
+          experiment, $0, layer: layer, head: head, sequence: sequence, threads: threads)
+      })
   }
 
   /// The stored vectors after each input stage.
@@ -183,7 +213,7 @@ private final class ComparisonPass {
     return HeadRuns(
       firstQuery: queries.lowerBound, stored: stored,
       runs: scores.indices.map { Array(heads[$0 * runs.count..<($0 + 1) * runs.count]) },
-      references: keys.references)
+      references: keys.references, values: keys.values)
   }
 
   private func measure(
@@ -195,7 +225,7 @@ private final class ComparisonPass {
       within: experiment.queries(of: sequence))
     let work = TileWork(
       experiment: experiment, shared: shared, layer: layer, head: head, sequence: sequence, heads: heads,
-      referenceOfRecipe: references?.indexOfRecipe ?? [])
+      referenceOfRecipe: references?.indexOfRecipe ?? [], measuring: measuring)
     nonisolated(unsafe) let slots = slots
     try concurrentMerge(count: tiles.count, threads: threads, window: slots.count) { index in
       try slots[index % slots.count].process(tiles[index], work)
@@ -204,6 +234,7 @@ private final class ComparisonPass {
       for recipe in driftCollectors.indices {
         driftCollectors[recipe].append(slot.drift[recipe])
         if !errorCollectors.isEmpty { errorCollectors[recipe].append(slot.error[recipe]) }
+        if !rowCollectors.isEmpty { rowCollectors[recipe].append(slot.rows[recipe]) }
       }
       referenceCounts += outcome
       progress(experiment.visiblePairs(of: tiles[index], in: sequence))
@@ -223,6 +254,7 @@ private final class ComparisonPass {
           layers: error.layers, heads: error.heads, keys: error.totalTables.keyRows,
           distances: error.totalTables.distanceRows))
     }
-    (driftCollectors, errorCollectors, slots) = ([], [], [])
+    rows = rowCollectors.map(\.results)
+    (driftCollectors, errorCollectors, rowCollectors, slots) = ([], [], [], [])
   }
 }

@@ -45,6 +45,8 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
   case repeatedRecipe(String)
   /// The same two shifts twice.
   case repeatedShifts(ShiftPair)
+  /// Two patterns of one name.
+  case repeatedPattern(String)
   /// A pattern over another number of tokens than the input has keys.
   case patternOfOtherTokens(Int, tokens: Int)
   /// A measurement that knows the causal mask over continuous positions only.
@@ -75,6 +77,7 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
       "the pattern is over \(count) tokens, but the input has \(tokens) keys; lay its documents out over those"
     case .patternNotKnown(let pattern, let measurement):
       "\(measurement) know the full mask over continuous positions only, not \(pattern); measure a report"
+    case .repeatedPattern(let name): "pattern '\(name)' is named twice; leave one out"
     case .repeatedShifts(let pair): "shifts \(pair.first),\(pair.second) are named twice; leave one out"
     }
   }

@@ -14,6 +14,8 @@ struct HeadRuns: Sendable {
   let runs: [[EmulatedHead]]
   /// One a reference problem; empty where no error is measured.
   let references: [ReferenceHead]
+  /// The values of the keys; nil where rows are not measured or the input has none.
+  let values: SequenceValues?
 }
 
 /// What a tile is worked on with.
@@ -26,25 +28,38 @@ struct TileWork: Sendable {
   let sequence: PackedSequence
   let heads: HeadRuns
   let referenceOfRecipe: [Int]
+  /// What is measured of whole rows; nil where that is nothing.
+  let measuring: RowMeasurement?
 }
 
 /// The accumulators and rows of one tile in flight; used by one thread at a time.
 final class TileSlot {
   let drift: [DriftAccumulator]
   let error: [ErrorAccumulator]
-  private let width: Int
+  /// One a recipe where rows are measured.
+  var rows: [RowSums]
+  let width: Int
   // (2, tile, width): a score group's rows at both shifts, over the union of the tile's keys.
   private var scores: [Double]
   // (2, tile, width) each: a logit group's logits and their softmax at both shifts, a row's visible keys one after another.
-  private var logits: [Double]
+  var logits: [Double]
   private var softmax: [Double]
   // (2, width): one recipe's rounded probabilities.
   private var rounded: [Double]
-  private var referenceLogits: [Double] = []
-  private var referenceProbabilities: [Double] = []
+  var referenceLogits: [Double] = []
+  var referenceProbabilities: [Double] = []
+  /// Numbers of whole rows, where those are measured.
+  var details = RowDetails()
 
-  /// - Parameter width: places of the longest row of scores.
-  init(_ geometry: PairGeometry, width: Int, recipes: [Emulation], measuresError: Bool) {
+  /// - Parameters:
+  ///   - width: places of the longest row of scores.
+  ///   - measuring: what is measured of whole rows; nil for nothing.
+  init(
+    _ geometry: PairGeometry, width: Int, recipes: [Emulation], measuresError: Bool,
+    measuring: RowMeasurement? = nil
+  ) {
+    rows =
+      measuring.map { plan in recipes.map { _ in RowSums(documents: plan.layout.documents.count) } } ?? []
     drift = recipes.map { _ in DriftAccumulator(geometry) }
     error = measuresError ? recipes.map { ErrorAccumulator(geometry, ulpFormat: $0.recipe.logitFormat) } : []
     self.width = width
@@ -57,6 +72,7 @@ final class TileSlot {
   func process(_ tile: Range<Int>, _ work: TileWork) throws -> ReferenceHead.Counts {
     for accumulator in drift { accumulator.reset(layer: work.layer, head: work.head, queries: tile) }
     for accumulator in error { accumulator.reset(layer: work.layer, head: work.head, queries: tile) }
+    for index in self.rows.indices { self.rows[index].reset() }
     let tileRows = TileRows(tile, sequence: work.sequence, experiment: work.experiment)
     let rows = tileRows.rows
     var counts = ReferenceHead.Counts()
@@ -66,6 +82,7 @@ final class TileSlot {
       referenceLogits = Array(repeating: 0, count: referenceSize)
       referenceProbabilities = Array(repeating: 0, count: referenceSize)
     }
+    if work.measuring != nil { details.prepare(tile: tile.count, width: width, work) }
     for (index, reference) in work.heads.references.enumerated() {
       counts += try referenceRows(reference, at: index * tile.count * width, rows, work)
     }
@@ -86,7 +103,7 @@ final class TileSlot {
   }
 
   /// The places of a row's visible keys.
-  private func range(_ run: Int, _ row: TileRow) -> Range<Int> {
+  func range(_ run: Int, _ row: TileRow) -> Range<Int> {
     let start = (run * DriftExperiment.tileSize + row.index) * width
     return start..<start + row.count
   }
@@ -170,11 +187,15 @@ final class TileSlot {
         }
       }
       referenceProbabilities.withUnsafeMutableBufferPointer { probabilities in
-        for row in rows {
-          let places = start + row.index * width..<start + row.index * width + row.count
-          defaultSoftmax(
-            UnsafeBufferPointer(rebasing: logits[places]),
-            into: UnsafeMutableBufferPointer(rebasing: probabilities[places]))
+        for tileRow in rows {
+          let places = start + tileRow.index * width..<start + tileRow.index * width + tileRow.count
+          let logits = UnsafeBufferPointer(rebasing: logits[places])
+          let row = UnsafeMutableBufferPointer(rebasing: probabilities[places])
+          guard work.measuring != nil else {
+            defaultSoftmax(logits, into: row)
+            continue
+          }
+          details.certify(logits, probabilities: row, at: start / width + tileRow.index, tileRow.runs, work)
         }
       }
     }
@@ -204,10 +225,10 @@ final class TileSlot {
     }
   }
 
-  /// One row of probabilities by a recipe's own softmax stage, into `rounded`.
+  /// One row of probabilities by a recipe's own softmax stage, into `rounded`, with its output where rows are measured.
   private func writeProbabilities(
-    _ stages: SharedStages.SoftmaxStages, _ run: Int, _ row: TileRow, _ tile: TileRows, _ score: Int,
-    _ work: TileWork
+    _ stages: SharedStages.SoftmaxStages, _ recipe: Int, _ run: Int, _ row: TileRow, _ tile: TileRows,
+    _ score: Int, _ work: TileWork
   ) throws {
     let place = ScorePlace(query: row.query, key: 0, layer: work.layer, head: work.head)
     let head = work.heads.runs[score][run]
@@ -229,11 +250,11 @@ final class TileSlot {
         }
       }
       try rounded.withUnsafeMutableBufferPointer { rounded in
-        try stages.row.row(
-          UnsafeBufferPointer(inputs), runs: row.runs, values: nil, place: place,
-          probabilities: UnsafeMutableBufferPointer(
-            rebasing: rounded[run * width..<run * width + row.count]),
-          output: nil)
+        let probabilities = UnsafeMutableBufferPointer(
+          rebasing: rounded[run * width..<run * width + row.count])
+        try details.row(
+          stages.row, UnsafeBufferPointer(inputs), run, row, place, recipe, work, probabilities: probabilities
+        )
       }
     }
   }
@@ -258,7 +279,7 @@ final class TileSlot {
     var isRounded = false
     for run in 0..<2 {
       if let stages = work.shared.softmaxStages[recipe] {
-        try writeProbabilities(stages, run, row, tileRows, score, work)
+        try writeProbabilities(stages, recipe, run, row, tileRows, score, work)
         isRounded = true
         continue
       }
@@ -273,6 +294,16 @@ final class TileSlot {
     }
     let probabilities =
       isRounded ? (0, width) : (range(0, row).lowerBound, range(1, row).lowerBound)
+    if let measuring = work.measuring {
+      try (isRounded ? rounded : softmax).withUnsafeBufferPointer { values in
+        try measureRow(
+          recipe, row, tile: tile, measuring, work,
+          probabilities: (
+            UnsafeBufferPointer(rebasing: values[probabilities.0..<probabilities.0 + count]),
+            UnsafeBufferPointer(rebasing: values[probabilities.1..<probabilities.1 + count])
+          ))
+      }
+    }
     let reference = error.isEmpty ? 0 : (work.referenceOfRecipe[recipe] * tile + row.index) * width
     logits.withUnsafeBufferPointer { logits in
       (isRounded ? rounded : softmax).withUnsafeBufferPointer { values in

@@ -152,14 +152,31 @@ public struct PatternOptions: ParsableArguments {
 
   private var policyName: String { positions ?? "continuous" }
 
-  private func policy() throws -> PositionPolicy {
-    if let known = PositionPolicy.named.first(where: { $0.name == policyName }) { return known.policy }
+  private func policy() throws -> PositionPolicy { try PositionPolicy(typed: policyName) }
+
+  /// Words of the command that makes the same again.
+  func add(to command: inout CanonicalCommand) {
+    command.add("--mask", mask)
+    command.add("--positions", positions)
+    documents.add(to: &command)
+  }
+}
+
+extension PositionPolicy {
+  /// Reads a policy's name, or the file that lists positions.
+  ///
+  /// - Throws: ``CommandFailure``.
+  init(typed policyName: String) throws {
+    if let known = PositionPolicy.named.first(where: { $0.name == policyName }) {
+      self = known.policy
+      return
+    }
     let bytes = try TextFile.bytes(
       at: policyName, holding: "positions",
       otherwise: "or one of " + PositionPolicy.named.map(\.name).joined(separator: ", "))
     // Blanks, commas and the brackets of a JSON array between integers.
     let separators = Set(", \t\r\n[]".utf8)
-    return .list(
+    self = .list(
       try bytes.split(whereSeparator: separators.contains).enumerated().map { index, word in
         guard let position = Int(String(decoding: word, as: UTF8.self)) else {
           throw CommandFailure(
@@ -169,13 +186,6 @@ public struct PatternOptions: ParsableArguments {
         }
         return position
       })
-  }
-
-  /// Words of the command that makes the same again.
-  func add(to command: inout CanonicalCommand) {
-    command.add("--mask", mask)
-    command.add("--positions", positions)
-    documents.add(to: &command)
   }
 }
 

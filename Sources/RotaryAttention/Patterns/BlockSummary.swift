@@ -2,8 +2,8 @@
 
 /// Blocks of `size` queries and `size` keys of a pattern: full, partial, empty.
 ///
-/// Blocks are cut from the window's first token, or for the copied form of an anchor from each sequence's first key (the copies are queries
-/// too there, each seeing itself). A block is full where every one of its size² pairs is visible: one that the end of the tokens cuts is
+/// Blocks of keys are cut from the window's first token, blocks of queries from the first query; for the copied form of an anchor both from
+/// each sequence's first (the copies are queries too there, each seeing itself, unless the window's first tokens are no queries). A block is full where every one of its size² pairs is visible: one that the end of the tokens cuts is
 /// partial, as FlexAttention pads its mask.
 public struct BlockSummary: Sendable, Hashable {
   /// Queries and keys of a block.
@@ -23,20 +23,43 @@ public struct BlockSummary: Sendable, Hashable {
 
   /// Counts the blocks of a pattern.
   ///
+  /// - Parameters:
+  ///   - pattern: the pattern.
+  ///   - size: queries and keys of a block.
+  ///   - queryTokens: which tokens are queries: the last ones of the window; nil for all.
   /// - Throws: ``PatternError/documents(reason:)`` where `size` is below 1.
-  public init(_ pattern: AttentionPattern, size: Int = defaultSize) throws {
+  public init(_ pattern: AttentionPattern, size: Int = defaultSize, queryTokens: Int? = nil) throws {
     guard size > 0 else {
       throw PatternError.documents(reason: "blocks of \(size) tokens: a block has one at least")
     }
     self.size = size
+    let firstQuery = pattern.tokens - (queryTokens ?? pattern.tokens)
     if pattern.mask.documents == .anchorCopied {
-      for sequence in pattern.sequences()
+      for sequence in pattern.sequences(queryTokens: queryTokens)
       where sequence.document.map({ pattern.isLastChunk(sequence, of: $0) }) ?? true {
-        // All its keys are queries, the copy of the anchor included.
-        addCausal(keys: sequence.keyCount)
+        if firstQuery == 0 {
+          // All its keys are queries, the copy of the anchor included.
+          addCausal(keys: sequence.keyCount)
+        } else {
+          addCausal(
+            queries: sequence.keyCount - sequence.firstKey(fromToken: firstQuery), keys: sequence.keyCount)
+        }
       }
     } else {
-      add(pattern)
+      add(pattern, firstQuery: firstQuery)
+    }
+  }
+
+  /// Blocks of the last queries of a causal sequence.
+  private mutating func addCausal(queries: Int, keys: Int) {
+    let keyBlocks = (keys + size - 1) / size
+    for start in stride(from: 0, to: queries, by: size) {
+      let end = min(start + size, queries)
+      let visited = (keys - queries + end + size - 1) / size
+      let whole = end - start == size ? (keys - queries + start + 1) / size : 0
+      full += whole
+      partial += visited - whole
+      empty += keyBlocks - visited
     }
   }
 
@@ -52,17 +75,17 @@ public struct BlockSummary: Sendable, Hashable {
     empty += blocks * blocks - blocks * (blocks + 1) / 2
   }
 
-  private mutating func add(_ pattern: AttentionPattern) {
+  private mutating func add(_ pattern: AttentionPattern, firstQuery: Int) {
     let blocks = (pattern.tokens + size - 1) / size
     var steps = Array(repeating: 0, count: blocks + 1)
     var edges = Array(repeating: 0, count: blocks)
-    var query = 0
-    let sequences = pattern.sequences()
+    var query = firstQuery
+    let sequences = pattern.sequences(queryTokens: pattern.tokens - firstQuery)
     var index = 0
-    for block in 0..<blocks {
+    for block in 0..<(pattern.tokens - firstQuery + size - 1) / size {
       steps.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
       edges.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
-      while query < min((block + 1) * size, pattern.tokens) {
+      while query < min(firstQuery + (block + 1) * size, pattern.tokens) {
         while query >= sequences[index].queries.upperBound { index += 1 }
         let sequence = sequences[index]
         for keys in sequence.visibleKeys(ofToken: query) {
@@ -96,6 +119,8 @@ public struct BlockSummary: Sendable, Hashable {
 extension AttentionPattern {
   /// Whether a sequence holds all tokens of its document: the one of its last chunk.
   func isLastChunk(_ sequence: PackedSequence, of document: Int) -> Bool {
-    documents.chunksOfDocument[document].last.map { documents.chunks[$0].tokens == sequence.queries } ?? true
+    documents.chunksOfDocument[document].last.map {
+      documents.chunks[$0].tokens.upperBound == sequence.queries.upperBound
+    } ?? true
   }
 }

@@ -102,4 +102,17 @@ public struct DocumentLayout: Sendable, Hashable {
   public func firstToken(ofDocument document: Int) -> Int {
     chunks[chunksOfDocument[document][0]].tokens.lowerBound
   }
+
+  /// How many tokens of a document come before a token of the window.
+  public func count(ofDocument document: Int, before token: Int) -> Int {
+    let indices = chunksOfDocument[document]
+    var (low, high) = (0, indices.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if chunks[indices[middle]].tokens.lowerBound < token { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0 else { return 0 }
+    let chunk = chunks[indices[low - 1]]
+    return chunk.offset + min(token, chunk.tokens.upperBound) - chunk.tokens.lowerBound
+  }
 }
