@@ -5,8 +5,8 @@ import ReferenceEngine
 import RotaryAttention
 
 extension SequenceParallelComparison {
-  /// Queries of a block; its rows are what memory grows with beside one head's vectors: (2 + ways)·16·T numbers a thread at most.
-  private static let blockSize = 16
+  /// Queries of a block; its rows are what memory grows with beside one head's vectors: the reference's 32·T numbers a thread at most.
+  private static let blockSize = 32
 
   /// Computes everything, a head at a time.
   ///
@@ -133,13 +133,10 @@ private struct RankedHead: Sendable {
 
   private func oneDevice(_ queries: Range<Int>) throws -> [Double] {
     var outputs = [Double](repeating: 0, count: queries.count * comparison.layer.headSize)
-    let stride = queries.upperBound
-    try withUnsafeTemporaryAllocation(of: Double.self, capacity: queries.count * stride) { room in
-      try outputs.withUnsafeMutableBufferPointer {
-        try head.attention(
-          queries: queries, keys: queries.map { 0..<$0 + 1 }, values: keys.values, probabilities: room,
-          stride: stride, outputs: $0)
-      }
+    try outputs.withUnsafeMutableBufferPointer {
+      try head.attention(
+        queries: queries, keys: queries.map { 0..<$0 + 1 }, values: keys.values, probabilities: nil,
+        stride: 0, outputs: $0)
     }
     return outputs
   }

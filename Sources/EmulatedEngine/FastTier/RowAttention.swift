@@ -24,6 +24,8 @@ public struct RowAttention: Sendable {
   private let operand: ScalarArithmetic?
   private let outputs: RowOutputs?
   private let isPlain: Bool
+  /// The stages over tiles of several rows, where kernels know them.
+  let online: OnlineRows?
   /// Whether probabilities of this recipe have a softmax stage of their own.
   public var hasSoftmax: Bool { emulation.recipe.softmax != nil }
 
@@ -55,6 +57,7 @@ public struct RowAttention: Sendable {
       softmax = nil
     }
     self.isPlain = isPlain
+    online = OnlineRows(emulation)
   }
 
   /// One row of neighbouring keys, whose places are their indices in the file; see

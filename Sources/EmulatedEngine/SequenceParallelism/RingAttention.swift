@@ -28,7 +28,7 @@ public struct RingAttention: Sendable {
 
   /// Outputs of some queries of a head whose tokens are shared among ranks.
   ///
-  /// Memory: two chunks of numbers for each query; 32 queries at a time suffice.
+  /// Memory: at most two chunks of numbers for each query; 32 queries at a time are fastest.
   ///
   /// - Parameters:
   ///   - queries: which queries, which are tokens.
@@ -69,14 +69,11 @@ public struct RingAttention: Sendable {
       repeating: RowStatistics(maximum: 0, sum: 0), count: queries.count)
     for meeting in meetings[0].indices {
       let runs = meetings.map { $0[meeting] }
-      let stride = runs.map(\.keyCount).max()!
-      try withUnsafeTemporaryAllocation(of: Double.self, capacity: queries.count * stride) { room in
-        try block.withUnsafeMutableBufferPointer { block in
-          try statistics.withUnsafeMutableBufferPointer {
-            try head.attention(
-              queries: queries, runs: runs, values: values, probabilities: room, stride: stride,
-              outputs: block, statistics: $0)
-          }
+      try block.withUnsafeMutableBufferPointer { block in
+        try statistics.withUnsafeMutableBufferPointer {
+          try head.attention(
+            queries: queries, runs: runs, values: values, probabilities: nil, stride: 0, outputs: block,
+            statistics: $0)
         }
       }
       for (index, query) in queries.enumerated() {
