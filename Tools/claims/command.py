@@ -9,7 +9,7 @@ import sys
 
 from . import document, figures as figures_module, rules, subjects as runs, verdicts
 
-FIELDS = ("subject", "model", "init_std", "dtype", "tokens", "layers", "shifts", "null_changed", "arithmetic", "recipes")
+FIELDS = ("subject", "model", "init_std", "dtype", "run_in", "tokens", "layers", "shifts", "null_changed", "arithmetic", "recipes")
 
 
 @dataclasses.dataclass
@@ -58,6 +58,7 @@ def record(run, recipes):
         "init_std": metadata.get("run.init_std", ""),
         # The shipped sample is of a forward pass in binary32 and stored in bf16.
         "dtype": metadata.get("run.dtype", "bfloat16"),
+        "run_in": metadata.get("run.dtype", "float32, stored in bfloat16"),
         "tokens": str(run["problem"]["key_tokens"]),
         "layers": ", ".join(map(str, run["measured"]["layers"])),
         "shifts": " and ".join(map(str, shifts)),

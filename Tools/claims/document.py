@@ -42,7 +42,7 @@ def runs(subjects):
     for name, record in subjects.records.items():
         rows.append(
             [
-                f"`{name}`", record["model"], record["init_std"] or "trained", record["dtype"], record["tokens"], record["layers"],
+                f"`{name}`", record["model"], record["init_std"] or "trained", record["run_in"], record["tokens"], record["layers"],
                 record["null_changed"] or "–",
             ]
         )

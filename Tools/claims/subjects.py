@@ -5,7 +5,7 @@ import subprocess
 
 LAYERS = "0,7,15,22,29"
 SHIFTS = (0, 16)
-# The trained model's own initialisation has 1/sqrt(width), 1/24; 0.02 is what frameworks take unless told.
+# 0.02 is what transformers takes unless told; 1/24 is 1/sqrt(width), with which a projection keeps the size of what it is given.
 DEVIATIONS = ("0.02", "0.041666666666666664")
 SAMPLE = "sample"
 TRAINED = "trained-bfloat16"

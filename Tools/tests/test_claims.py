@@ -86,7 +86,7 @@ def runs(**values):
 SUBJECTS = command.Subjects(
     {
         name: dict(
-            model="m", init_std=std, dtype=dtype, tokens="8", layers="0, 1", shifts="0 and 16", null_changed="", arithmetic="by hand",
+            model="m", init_std=std, dtype=dtype, run_in=dtype, tokens="8", layers="0, 1", shifts="0 and 16", null_changed="", arithmetic="by hand",
             recipes="hf-bf16",
         )
         for name, std, dtype in (

@@ -88,12 +88,6 @@ struct ReportCommand: PrintingCommand {
   /// With `--against`: whole runs.
   private func compareRuns(_ location: OutputLocation) throws {
     let console = Console.current
-    guard !pattern.isGiven else {
-      throw CommandFailure(
-        .wrongUsage,
-        "--against compares whole runs, whose attention was causal over continuous positions; leave out --mask, --positions and --documents"
-      )
-    }
     let experiment = try against.experiment(
       input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
     var command = CanonicalCommand(report: input, recipes, shifts, selection, problem, pattern)

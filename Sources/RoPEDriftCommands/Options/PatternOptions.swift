@@ -147,9 +147,6 @@ public struct PatternOptions: ParsableArguments {
     }
   }
 
-  /// Whether any of the flags is there.
-  var isGiven: Bool { mask != nil || positions != nil || documents.isGiven }
-
   private var policyName: String { positions ?? "continuous" }
 
   private func policy() throws -> PositionPolicy { try PositionPolicy(typed: policyName) }
