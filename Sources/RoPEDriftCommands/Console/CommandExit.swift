@@ -48,6 +48,7 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
     case let error as FormatError: self.init(.wrongUsage, error.description)
     case let error as ProblemError: self.init(.wrongUsage, error.description)
     case let error as SequenceParallelismError: self.init(.wrongUsage, error.description)
+    case let error as TileError: self.init(.wrongUsage, error.description)
     case let error as RecipeError:
       switch error {
       case .unknownName, .unknownPart, .typeNotAvailable, .incomplete, .refused:
