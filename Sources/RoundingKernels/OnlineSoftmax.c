@@ -45,7 +45,7 @@ ROPEDRIFT_BODY float rescaling32(float old, float new, int exponential, float fa
 
 ROPEDRIFT_BODY void online32_body(const float *inputs, size_t input_stride, size_t rows, const size_t *counts,
                                   int exponential, float factor, float small, float *maxima, float *rescalings,
-                                  size_t weight_stride, float *weights, int *has_small) {
+                                  size_t weight_stride, float *weights, int *is_unusual) {
   uint32_t found = 0;
   for (size_t row = 0; row < rows; row++) {
     if (counts[row] == 0) continue;
@@ -57,25 +57,25 @@ ROPEDRIFT_BODY void online32_body(const float *inputs, size_t input_stride, size
     rescalings[row] = rescaling32(maxima[row], shift, exponential, factor);
     maxima[row] = new;
     weights32_body(from, counts[row], exponential, factor, exponential == ROPEDRIFT_EXP ? shift : shift * factor, to);
-    for (size_t i = 0; i < counts[row]; i++) found |= (to[i] > 0) & (to[i] < small);
+    for (size_t i = 0; i < counts[row]; i++) found |= ((to[i] > 0) & (to[i] < small)) | !(to[i] <= 2);
   }
-  *has_small = found != 0;
+  *is_unusual = found != 0;
 }
 
 ROPEDRIFT_INSTANTIATE(online32,
                       (const float *inputs, size_t input_stride, size_t rows, const size_t *counts, int exponential,
                        float factor, float small, float *maxima, float *rescalings, size_t weight_stride,
-                       float *weights, int *has_small),
+                       float *weights, int *is_unusual),
                       (inputs, input_stride, rows, counts, exponential, factor, small, maxima, rescalings, weight_stride,
-                       weights, has_small))
+                       weights, is_unusual))
 
 int ropedrift_online_weights32(const float *inputs, size_t input_stride, size_t rows, const size_t *counts,
                                int exponential, float factor, float small, int allows_vectors, float *maxima,
                                float *rescalings, size_t weight_stride, float *weights) {
-  int has_small;
+  int is_unusual;
   online32[ropedrift_vector_level(allows_vectors)](inputs, input_stride, rows, counts, exponential, factor, small,
-                                                   maxima, rescalings, weight_stride, weights, &has_small);
-  return has_small;
+                                                   maxima, rescalings, weight_stride, weights, &is_unusual);
+  return is_unusual;
 }
 
 ROPEDRIFT_BODY void lane_sums_one(const float *weights, size_t first, size_t end, size_t place, size_t lanes,
@@ -143,4 +143,33 @@ ROPEDRIFT_INSTANTIATE(lane_sums32,
 void ropedrift_lane_sums32(const float *weights, size_t rows, size_t stride, const size_t *counts, size_t place,
                            size_t lanes, size_t width, int allows_vectors, float *sums) {
   lane_sums32[ropedrift_vector_level(allows_vectors)](weights, rows, stride, counts, place, lanes, width, sums);
+}
+
+ROPEDRIFT_BODY void round_weights32_body(float *weights, size_t count, int precision, int minimum_exponent, float largest,
+                                         float above) {
+  uint32_t dropped = (uint32_t)(24 - precision), half = (1u << (dropped - 1)) - 1, mask = ~((1u << dropped) - 1);
+  float smallest = (float)with_power(1, (uint64_t)(int64_t)minimum_exponent);
+  // One unit in the last place of this number is the least multiple.
+  float shifter = 0x1.8p23f * (float)with_power(1, (uint64_t)(int64_t)(minimum_exponent - precision + 1));
+  for (size_t i = 0; i < count; i++) {
+    float x = weights[i];
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    bits = (bits + half + ((bits >> dropped) & 1)) & mask;
+    float rounded;
+    memcpy(&rounded, &bits, 4);
+    float multiple = (x + shifter) - shifter;
+    float result = x < smallest ? multiple : rounded;
+    result = result > largest ? above : result;
+    weights[i] = x != x ? x : result;
+  }
+}
+
+ROPEDRIFT_INSTANTIATE(round_weights32,
+                      (float *weights, size_t count, int precision, int minimum_exponent, float largest, float above),
+                      (weights, count, precision, minimum_exponent, largest, above))
+
+void ropedrift_round_weights32(float *weights, size_t count, int precision, int minimum_exponent, float largest,
+                               float above, int allows_vectors) {
+  round_weights32[ropedrift_vector_level(allows_vectors)](weights, count, precision, minimum_exponent, largest, above);
 }

@@ -95,7 +95,7 @@ import Testing
         let values = values(trial % 5, 120, emulation, &generator)
         let count = [1, 2, 5, 16, 31][generator.below(5)]
         var rows = runs(count, &generator)
-        let spread: Double = [1, 0.05, 6][generator.below(3)]
+        let spread: Double = [1, 0.05, 6, 0x1p33, 0x1p100][generator.below(trial < 4 ? 3 : 5)]
         // What the scores of a row are, by key.
         var scores = (0..<count).map { _ in
           (0..<120).map { _ in Double(Float(Double(generator.below(4001) - 2000) * 0.00731 * spread)) }

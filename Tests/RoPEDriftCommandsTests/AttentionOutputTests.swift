@@ -77,6 +77,47 @@ import Testing
     }
   }
 
+  @Test func tilesOfASizeThatIsAskedFor() throws {
+    let name = "hf-llama/flash-attn-2/bf16"
+    let path = scratch.path + "/tiles.safetensors"
+    let result = ropedrift([
+      "emulate", small, "--recipe", name, "--tile", "2", "--tile-order", "ascending", "--shift", "70000",
+      "--layers", "1", "--tensors", "output", "-o", path,
+    ])
+    #expect(result.exit == .done, "\(result.talk)")
+    #expect(result.output.contains("recipe \(name)+tile2+ascending, shift 70000"))
+    let file = try SafetensorsFile(path: path)
+    let outputs = try file.tensor(named: "layers.1.output").elements()
+    let input = try AttentionInput.open(small)
+    let recipe = try RecipeRegistry.named(name).withTiles(of: 2, order: .ascending)
+    let emulation = try Emulation(
+      recipe: recipe,
+      embedding: RotaryEmbedding(
+        headSize: 6, rotarySize: 4, base: NumberLiteral(10000), layout: .halfSplit),
+      scale: .inverseSquareRootOfHeadSize)
+    for head in 0..<4 {
+      for query in 0..<4 {
+        let row = try plainRow(emulation, input, head: head, query: query)
+        let place = (head * 4 + query) * 6
+        #expect(
+          try outputs[place..<place + 6].map(\.bitPattern) == row.output.map { try $0.binary64().bitPattern })
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (["--tile", "0"], "hf-llama/flash-attn-2/bf16", "a tile of 0 keys"),
+    (["--tile", "-4"], "hf-llama/flash-attn-2/bf16", "a tile of -4 keys"),
+    (["--tile", "64"], "hf-llama/hf-eager/bf16", "takes the softmax of whole rows"),
+    (["--tile", "48"], "hf-llama/flex/bf16", "do not divide the blocks of 128 keys"),
+    (["--tile-order", "sideways"], "hf-llama/flex/bf16", "unknown order of tiles 'sideways'"),
+  ]) func tilesThatCannotBeAreRefused(flags: [String], name: String, message: String) {
+    let result = ropedrift(
+      ["emulate", small, "--recipe", name, "-o", scratch.path + "/none.safetensors"] + flags)
+    #expect(result.exit == .wrongUsage)
+    #expect(result.talk.contains(message), "\(result.talk)")
+  }
+
   @Test func aMisspeltTensorIsAnsweredWithTheNearest() {
     let result = ropedrift([
       "emulate", small, "--recipe", "fp32", "--tensors", "outputs", "-o", scratch.path + "/x",

@@ -1,5 +1,6 @@
 // Kernels of an online softmax's tiles against plain twins, one operation at a time.
 
+import FloatingPointFormats
 import RoundingKernels
 import TestSupport
 import Testing
@@ -82,7 +83,7 @@ struct OnlineSoftmaxKernelTests {
             let shift = kind == Int32(ROPEDRIFT_EXP) ? maximum : maximum * factor
             var expected = [Float](repeating: 0, count: part.count)
             ropedrift_softmax_weights32(part, part.count, kind, factor, shift, 0, &expected)
-            isSmall = isSmall || expected.contains { $0 > 0 && $0 < 0x1p-20 }
+            isSmall = isSmall || expected.contains { $0 > 0 && $0 < 0x1p-20 || !($0 <= 2) }
             // e^(old − new), or 2^ of the difference of products, or of the product of the difference.
             let argument =
               kind == Int32(ROPEDRIFT_EXP)
@@ -102,5 +103,40 @@ struct OnlineSoftmaxKernelTests {
       }
     }
     #expect(sweep.passed(atLeast: 30), "\(sweep)")
+  }
+
+  /// Every exponent with seeded and special significands, against the formats' own rounding.
+  @Test func weightsAreRoundedAsTheirFormatsRound() {
+    var generator = SeededGenerator(seed: 93)
+    var sweep = Sweep()
+    let formats: [FloatingPointFormat] = [.bf16, .fp16, .tf32, .fp8E5M2, .fp8E4M3FN]
+    for format in formats {
+      var weights: [Float] = [0, 1, 2, .nan, .infinity, 0x1p-149, 0x1.fffffep0, 0x1.fffffep127]
+      for exponent in -149...127 {
+        for low in [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x1000, 0xfff, 0x1001, 0x10_0000, 0x20_0000] {
+          let significand = 1 + Float(low) * 0x1p-23
+          weights.append(Float(sign: .plus, exponent: exponent, significand: significand))
+        }
+        for _ in 0..<20 {
+          weights.append(
+            Float(sign: .plus, exponent: exponent, significand: 1 + Float(generator.below(1 << 23)) * 0x1p-23)
+          )
+        }
+      }
+      let largest = Float(format.double(of: format.largestFiniteEncoding(isNegative: false)))
+      for way in ways {
+        var rounded = weights
+        ropedrift_round_weights32(
+          &rounded, rounded.count, Int32(format.precision), Int32(format.minimumExponent), largest,
+          Float(format.rounded(ExactValue(0x1p1000))), way)
+        for (weight, found) in zip(weights, rounded) {
+          let expected = format.rounded(ExactValue(Double(weight)))
+          sweep.check(
+            Double(found) == expected || found.isNaN && expected.isNaN,
+            "\(format.spelling) of \(weight): \(found), expected \(expected)")
+        }
+      }
+    }
+    #expect(sweep.passed(atLeast: 10000), "\(sweep)")
   }
 }

@@ -144,7 +144,7 @@ extension EmulatedHead {
       return try logits(queries: queries, keys: range, into: block, stride: stride)
     }
     try scoreHead.logits(queries: queries, keys: range, into: block, stride: stride)
-    guard !queries.isEmpty, !range.isEmpty else { return }
+    guard emulation.softcap != nil, !queries.isEmpty, !range.isEmpty else { return }
     for query in queries {
       let start = (query - queries.lowerBound) * stride
       try softmaxInputStage?.cap(

@@ -68,16 +68,16 @@ extension OnlineRows {
         for row in keys.indices {
           state.counts[row] = min(max(keys[row].count - tile.lowerBound, 0), tile.count)
         }
-        let hasSmall = weights(
+        let isUnusual = weights(
           state.inputs + (tile.lowerBound - batch.lowerBound), stride: batch.count, rows: keys.count,
           counts: state.counts, small: limit ?? 0, maxima: state.maxima, rescalings: state.rescalings,
           weightStride: tile.count, into: state.weights)
         let part = longest.part(tile)
         addWeights(state, part)
-        roundProbabilities(state, tile.count)
+        roundProbabilities(state.weights, rows: keys.count, width: tile.count)
         if results.probabilities != nil { keep(state, index, tile, results) }
         if let values, results.outputs != nil {
-          let isFused = output.order == .sequentialFused || limit != nil && !hasSmall
+          let isFused = output.order == .sequentialFused || limit != nil && !isUnusual
           addProducts(state, part, values, isFused: isFused)
         }
         for row in keys.indices where state.counts[row] > 0 { state.hasBegun[row] = true }
@@ -112,15 +112,6 @@ extension OnlineRows {
       state.sums[row * lanes.count] =
         !state.hasBegun[row]
         ? tile : stage.sum.tiles == .fused ? tile.addingProduct(total, factor) : total * factor + tile
-    }
-  }
-
-  private func roundProbabilities(_ state: OnlineState, _ width: Int) {
-    if probability.isEmpty { return }
-    for row in 0..<state.rows {
-      round(
-        probability,
-        UnsafeMutableBufferPointer(start: state.weights + row * width, count: state.counts[row]))
     }
   }
 

@@ -71,6 +71,20 @@ struct OnlineRows: Sendable {
     return roundings.count == chain.formats.filter { $0 != .fp32 }.count ? roundings : nil
   }
 
+  /// Rounds weights of a tile, (rows, width), to P.
+  func roundProbabilities(_ weights: UnsafeMutablePointer<Float>, rows: Int, width: Int) {
+    guard let only = probability.first else { return }
+    let format = only.format
+    if probability.count == 1, format.hasSubnormals, format.minimumExponent < 0 {
+      let largest = format.double(of: format.largestFiniteEncoding(isNegative: false))
+      ropedrift_round_weights32(
+        weights, rows * width, Int32(format.precision), Int32(format.minimumExponent), Float(largest),
+        Float(format.rounded(ExactValue(0x1p1000))), allowsVectors)
+    } else {
+      round(probability, UnsafeMutableBufferPointer(start: weights, count: rows * width))
+    }
+  }
+
   /// Rounds numbers in place.
   func round(_ roundings: [ArrayRounding], _ numbers: UnsafeMutableBufferPointer<Float>) {
     for rounding in roundings { rounding.round(UnsafeBufferPointer(numbers), into: numbers) }

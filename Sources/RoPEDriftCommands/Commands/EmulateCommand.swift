@@ -29,6 +29,7 @@ struct EmulateCommand: PrintingCommand {
   @Flag(help: "Replace a file that this command wrote.")
   var force = false
   @OptionGroup var recipes: RecipeOptions
+  @OptionGroup var tiles: TileOptions
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Added to the position of every token.", valueName: "s"),
@@ -55,7 +56,7 @@ struct EmulateCommand: PrintingCommand {
 
   func run() throws {
     let console = Console.current
-    let chosen = try recipes.resolve()
+    let chosen = try tiles.apply(to: recipes.resolve())
     guard chosen.count == 1 else {
       throw CommandFailure(
         .wrongUsage,

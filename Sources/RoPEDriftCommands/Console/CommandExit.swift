@@ -49,6 +49,7 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
     case let error as ProblemError: self.init(.wrongUsage, error.description)
     case let error as PatternError: self.init(.wrongUsage, error.description)
     case let error as SequenceParallelismError: self.init(.wrongUsage, error.description)
+    case let error as TileError: self.init(.wrongUsage, error.description)
     case let error as RecipeError:
       switch error {
       case .unknownName, .unknownPart, .typeNotAvailable, .incomplete, .refused:

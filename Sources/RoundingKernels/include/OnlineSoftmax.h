@@ -16,7 +16,8 @@ int ropedrift_scores32(const double *scores, size_t count, int allows_vectors, f
 //     -infinity counts as 0 in the weights.
 //   rescalings: 1 where the maximum stays, else RN(exp(RN(old - new))), RN(exp2(RN(RN(old * factor) - RN(new * factor)))) or, fused,
 //     RN(exp2(RN(RN(old - new) * factor))).
-// Returns whether a weight lies between 0 and `small`, both excluded. Rows with a NaN or +infinity give nothing to be used.
+// Returns whether a weight lies between 0 and `small`, both excluded, or is not at most 2. Rows with a NaN or +infinity give nothing to be
+// used.
 int ropedrift_online_weights32(const float *inputs, size_t input_stride, size_t rows, const size_t *counts,
                                int exponential, float factor, float small, int allows_vectors, float *maxima,
                                float *rescalings, size_t weight_stride, float *weights);
@@ -26,5 +27,11 @@ int ropedrift_online_weights32(const float *inputs, size_t input_stride, size_t 
 //   weights: row r from r * stride on, counts[r] numbers.  sums: (rows, lanes), which go on from what they hold.
 void ropedrift_lane_sums32(const float *weights, size_t rows, size_t stride, const size_t *counts, size_t place,
                            size_t lanes, size_t width, int allows_vectors, float *sums);
+
+// Weights, none below 0, rounded to nearest even, in place, to `precision` bits from 2^minimum_exponent on and to multiples of
+// 2^(minimum_exponent - precision + 1) below, for a precision below 24 and an exponent from -126 to -1. A result above `largest` becomes
+// `above`; a NaN stays one.
+void ropedrift_round_weights32(float *weights, size_t count, int precision, int minimum_exponent, float largest,
+                               float above, int allows_vectors);
 
 #endif
