@@ -2,9 +2,9 @@
 
 #include "Softmax.h"
 
-#include "ExponentialLanes.h"
+#include "SoftmaxLanes.h"
 
-enum { LANES = 16, ROWS = 4 };
+enum { ROWS = 4 };
 
 typedef struct {
   double maximum;
@@ -12,16 +12,16 @@ typedef struct {
 } row_summary;
 
 ROPEDRIFT_BODY void summarise64_body(const double *row, size_t count, row_summary *summary) {
-  double lanes[LANES], maximum = -__builtin_inf();
-  for (int l = 0; l < LANES; l++) lanes[l] = maximum;
+  double lanes[SOFTMAX_LANES], maximum = -__builtin_inf();
+  for (int l = 0; l < SOFTMAX_LANES; l++) lanes[l] = maximum;
   uint64_t nan = 0;
-  size_t whole = count - count % LANES;
-  for (size_t i = 0; i < whole; i += LANES) {
-    for (int l = 0; l < LANES; l++) lanes[l] = row[i + (size_t)l] > lanes[l] ? row[i + (size_t)l] : lanes[l];
+  size_t whole = count - count % SOFTMAX_LANES;
+  for (size_t i = 0; i < whole; i += SOFTMAX_LANES) {
+    for (int l = 0; l < SOFTMAX_LANES; l++) lanes[l] = row[i + (size_t)l] > lanes[l] ? row[i + (size_t)l] : lanes[l];
   }
   for (size_t i = 0; i < count; i++) nan |= row[i] != row[i];
   for (size_t i = whole; i < count; i++) maximum = row[i] > maximum ? row[i] : maximum;
-  for (int l = 0; l < LANES; l++) maximum = lanes[l] > maximum ? lanes[l] : maximum;
+  for (int l = 0; l < SOFTMAX_LANES; l++) maximum = lanes[l] > maximum ? lanes[l] : maximum;
   summary->maximum = maximum;
   summary->has_nan = nan != 0;
 }
@@ -47,26 +47,6 @@ void ropedrift_divide_by_sum(double *row, size_t count, int allows_vectors) {
   divide64[ropedrift_vector_level(allows_vectors)](row, count);
 }
 
-ROPEDRIFT_BODY void weights32_body(const float *row, size_t count, int exponential, float factor, float shift,
-                                   float *weights) {
-  for (size_t start = 0; start < count; start += EXPONENTIAL_BLOCK) {
-    size_t size = count - start < EXPONENTIAL_BLOCK ? count - start : EXPONENTIAL_BLOCK;
-    const float *from = row + start;
-    float arguments[EXPONENTIAL_BLOCK];
-    switch (exponential) {
-      case ROPEDRIFT_EXP:
-        for (size_t i = 0; i < size; i++) arguments[i] = from[i] - shift;
-        break;
-      case ROPEDRIFT_EXP2:
-        for (size_t i = 0; i < size; i++) arguments[i] = from[i] * factor - shift;
-        break;
-      default:
-        for (size_t i = 0; i < size; i++) arguments[i] = __builtin_fmaf(from[i], factor, -shift);
-    }
-    exponentials_of_block(arguments, size, exponential != ROPEDRIFT_EXP, weights + start);
-  }
-}
-
 ROPEDRIFT_INSTANTIATE(weights32,
                       (const float *row, size_t count, int exponential, float factor, float shift, float *weights),
                       (row, count, exponential, factor, shift, weights))
@@ -74,20 +54,6 @@ ROPEDRIFT_INSTANTIATE(weights32,
 void ropedrift_softmax_weights32(const float *row, size_t count, int exponential, float factor, float shift,
                                  int allows_vectors, float *weights) {
   weights32[ropedrift_vector_level(allows_vectors)](row, count, exponential, factor, shift, weights);
-}
-
-ROPEDRIFT_BODY float maximum32(const float *row, size_t count) {
-  float lanes[LANES], maximum = -__builtin_inff();
-  for (int l = 0; l < LANES; l++) lanes[l] = maximum;
-  uint32_t nan = 0;
-  size_t whole = count - count % LANES;
-  for (size_t i = 0; i < whole; i += LANES) {
-    for (int l = 0; l < LANES; l++) lanes[l] = row[i + (size_t)l] > lanes[l] ? row[i + (size_t)l] : lanes[l];
-  }
-  for (size_t i = 0; i < count; i++) nan |= row[i] != row[i];
-  for (size_t i = whole; i < count; i++) maximum = row[i] > maximum ? row[i] : maximum;
-  for (int l = 0; l < LANES; l++) maximum = lanes[l] > maximum ? lanes[l] : maximum;
-  return nan ? __builtin_nanf("") : maximum;
 }
 
 // Up to ROWS rows, whose sums wait for one another's additions no longer.

@@ -32,35 +32,35 @@ ROPEDRIFT_BODY void block32(const float *weights, size_t rows, size_t weight_str
   }
 }
 
-ROPEDRIFT_BODY void rows32(const float *weights, size_t rows, size_t weight_stride, const float *values, size_t keys,
-                           size_t channels, int is_fused, float *sums) {
+// Some channels of all rows: their values stay near while the rows go by.
+ROPEDRIFT_BODY void channels32(const float *weights, size_t rows, size_t weight_stride, const float *values, size_t keys,
+                               size_t channels, size_t width, int is_fused, float *sums) {
+  size_t r = 0;
+  for (; r + ROWS <= rows; r += ROWS) {
+    block32(weights + r * weight_stride, ROWS, weight_stride, values, keys, channels, width, is_fused, sums + r * channels);
+  }
+  for (; r < rows; r++) {
+    block32(weights + r * weight_stride, 1, weight_stride, values, keys, channels, width, is_fused, sums + r * channels);
+  }
+}
+
+ROPEDRIFT_BODY void all_channels32(const float *weights, size_t rows, size_t weight_stride, const float *values,
+                                   size_t keys, size_t channels, int is_fused, float *sums) {
   size_t c = 0;
   for (; c + CHANNELS <= channels; c += CHANNELS) {
-    block32(weights, rows, weight_stride, values + c, keys, channels, CHANNELS, is_fused, sums + c);
+    channels32(weights, rows, weight_stride, values + c, keys, channels, CHANNELS, is_fused, sums + c);
   }
   if (c < channels) {
-    block32(weights, rows, weight_stride, values + c, keys, channels, channels - c, is_fused, sums + c);
+    channels32(weights, rows, weight_stride, values + c, keys, channels, channels - c, is_fused, sums + c);
   }
 }
 
 ROPEDRIFT_BODY void weighted32_body(const float *weights, size_t rows, size_t weight_stride, const float *values,
                                     size_t keys, size_t channels, int is_fused, float *sums) {
-  size_t r = 0;
-  for (; r + ROWS <= rows; r += ROWS) {
-    const float *row = weights + r * weight_stride;
-    if (is_fused) {
-      rows32(row, ROWS, weight_stride, values, keys, channels, 1, sums + r * channels);
-    } else {
-      rows32(row, ROWS, weight_stride, values, keys, channels, 0, sums + r * channels);
-    }
-  }
-  for (; r < rows; r++) {
-    const float *row = weights + r * weight_stride;
-    if (is_fused) {
-      rows32(row, 1, weight_stride, values, keys, channels, 1, sums + r * channels);
-    } else {
-      rows32(row, 1, weight_stride, values, keys, channels, 0, sums + r * channels);
-    }
+  if (is_fused) {
+    all_channels32(weights, rows, weight_stride, values, keys, channels, 1, sums);
+  } else {
+    all_channels32(weights, rows, weight_stride, values, keys, channels, 0, sums);
   }
 }
 

@@ -310,7 +310,8 @@ private func llama(_ more: String = "") -> [UInt8] {
     let masked = try String(contentsOfFile: folder.path + "/out/run.json", encoding: .utf8)
     #expect(masked.contains(#""mask": "window:8""#))
     let emulated = ropedrift(
-      "emulate", folder.path + "/capture9.safetensors", "--model", model, "--recipe", "fp32", "-o",
+      "emulate", folder.path + "/capture9.safetensors", "--model", model, "--recipe", "fp32", "--tensors",
+      "logits", "-o",
       folder.path + "/emulated.safetensors")
     #expect(emulated.exit == .wrongUsage)
     #expect(emulated.talk.contains("has a window of 8 keys, and a query here sees 9"), "\(emulated.talk)")

@@ -43,7 +43,8 @@ struct BenchmarkPart: Sendable {
 
   /// All parts, in the order of the table. A part is added by its file and a line here.
   static let all: [BenchmarkPart] = [
-    .certifiedScores, .dotProducts, .arrayRounding, .softmaxRows, .driftReports, .firstTokenColumn, .patterns,
+    .certifiedScores, .dotProducts, .arrayRounding, .softmaxRows, .onlineSoftmax, .driftReports,
+    .firstTokenColumn, .patterns,
   ]
 
   /// Parts by name.

@@ -4,6 +4,17 @@ import FloatingPointFormats
 import ReferenceEngine
 import RotaryAttention
 
+/// What an online softmax knows of a row at its end, before normalizing: what merging partial results needs.
+public struct RowStatistics: Sendable, Hashable {
+  /// The greatest number that the softmax stage read: −∞ without a key, NaN for a row that is NaN throughout.
+  public var maximum: Double
+  /// The sum of the weights, rounded to binary64 where the recipe leaves it exact; 0 without a key.
+  public var sum: Double
+
+  /// Statistics from their numbers.
+  public init(maximum: Double, sum: Double) { (self.maximum, self.sum) = (maximum, sum) }
+}
+
 /// The stages after the logit stage, their way chosen once; what it does not know goes to the plain tier.
 public struct RowAttention: Sendable {
   private let emulation: Emulation
@@ -13,8 +24,13 @@ public struct RowAttention: Sendable {
   private let operand: ScalarArithmetic?
   private let outputs: RowOutputs?
   private let isPlain: Bool
+  /// The stages over tiles of several rows, where kernels know them.
+  let online: OnlineRows?
   /// Whether probabilities of this recipe have a softmax stage of their own.
   public var hasSoftmax: Bool { emulation.recipe.softmax != nil }
+
+  /// Whether rows are gone through tile by tile.
+  private var isOnline: Bool { emulation.recipe.softmax.map { $0.algorithm != .fullRow } ?? false }
 
   /// The stages of a recipe on its problem.
   public init(_ emulation: Emulation) {
@@ -41,6 +57,7 @@ public struct RowAttention: Sendable {
       softmax = nil
     }
     self.isPlain = isPlain
+    online = OnlineRows(emulation)
   }
 
   /// One row of neighbouring keys, whose places are their indices in the file; see
@@ -74,30 +91,43 @@ public struct RowAttention: Sendable {
   ///   - place: which query, layer and head.
   ///   - probabilities: a place a visible key, in the order of the runs, for the normalized probabilities.
   ///   - output: d places where there are values.
+  ///   - statistics: for an online softmax, where given, what it knows of the row.
   /// - Precondition: the places ascend.
   /// - Throws: ``UndecidedRounding``.
   public func row(
     _ inputs: UnsafeBufferPointer<Double>, runs: [KeyRun], values: EmulatedValues?, place: ScorePlace,
-    probabilities: UnsafeMutableBufferPointer<Double>, output: UnsafeMutableBufferPointer<Double>?
+    probabilities: UnsafeMutableBufferPointer<Double>, output: UnsafeMutableBufferPointer<Double>?,
+    statistics: UnsafeMutablePointer<RowStatistics>? = nil
   ) throws {
     let keys = VisibleKeys(runs)
     precondition(inputs.count == keys.count && probabilities.count >= keys.count)
     if let values { precondition(runs.allSatisfy { $0.keys.isEmpty || $0.keys.upperBound <= values.count }) }
     let probabilities = UnsafeMutableBufferPointer(rebasing: probabilities[..<keys.count])
+    precondition(statistics == nil || isOnline, "a full row has no statistics")
     if keys.count == 0 {
       output?.update(repeating: 0)
-    } else if inputs.contains(where: { $0.isNaN || $0 == .infinity }) {
+      statistics?.pointee = RowStatistics(maximum: -.infinity, sum: 0)
+      return
+    }
+    if inputs.contains(where: { $0.isNaN || $0 == .infinity }) {
       probabilities.update(repeating: .nan)
       output?.update(repeating: .nan)
-    } else if isPlain {
-      try plainRow(inputs, runs, values, place, probabilities, output)
-    } else if let softmax, softmax.stage.algorithm != .fullRow {
-      onlineRow(inputs, keys, values, softmax.stage, softmax.weights, probabilities, output)
-    } else {
-      fullRow(inputs, keys, place, probabilities)
-      if let output, let values {
-        try self.output(UnsafeBufferPointer(probabilities), keys, values, output)
-      }
+      statistics?.pointee = RowStatistics(maximum: .nan, sum: .nan)
+      return
+    }
+    if isPlain {
+      let known = try plainRow(inputs, runs, values, place, probabilities, output)
+      if let statistics { statistics.pointee = known! }
+      return
+    }
+    if isOnline, let softmax {
+      let known = onlineRow(inputs, keys, values, softmax.stage, softmax.weights, probabilities, output)
+      statistics?.pointee = known
+      return
+    }
+    fullRow(inputs, keys, place, probabilities)
+    if let output, let values {
+      try self.output(UnsafeBufferPointer(probabilities), keys, values, output)
     }
   }
 
@@ -135,7 +165,7 @@ public struct RowAttention: Sendable {
   private func plainRow(
     _ inputs: UnsafeBufferPointer<Double>, _ runs: [KeyRun], _ values: EmulatedValues?, _ place: ScorePlace,
     _ probabilities: UnsafeMutableBufferPointer<Double>, _ output: UnsafeMutableBufferPointer<Double>?
-  ) throws {
+  ) throws -> RowStatistics? {
     let rows = runs.flatMap(\.keys).map { values?.operands(ofToken: $0) ?? [] }
     let row = try emulation.attentionRow(
       Array(inputs), runs: runs, values: rows, place: place, hasValues: values != nil)
@@ -143,6 +173,7 @@ public struct RowAttention: Sendable {
     if let output {
       for (channel, value) in row.output.enumerated() { output[channel] = try value.binary64() }
     }
+    return try row.statistics.map { RowStatistics(maximum: $0.maximum, sum: try $0.sum.binary64()) }
   }
 
   /// P of a full row.
@@ -198,7 +229,7 @@ public struct RowAttention: Sendable {
     _ inputs: UnsafeBufferPointer<Double>, _ keys: VisibleKeys, _ values: EmulatedValues?,
     _ stage: Recipe.Softmax, _ weights: RowWeights, _ probabilities: UnsafeMutableBufferPointer<Double>,
     _ output: UnsafeMutableBufferPointer<Double>?
-  ) {
+  ) -> RowStatistics {
     let outputs = outputs!
     let tiles = keys.tiles(stage, headSize: emulation.embedding.headSize)
     var sum = RowWeightSum(stage)!
@@ -238,5 +269,6 @@ public struct RowAttention: Sendable {
       }
       product *= factors[index]
     }
+    return RowStatistics(maximum: maximum, sum: l)
   }
 }

@@ -13,6 +13,9 @@ public struct PlainAttentionRow: Sendable {
   public var probabilities: [Double]
   /// o, d channels.
   public var output: [StageValue]
+  /// Of an online softmax the greatest input m and the sum l of the weights, as they stand before the normalization; nil for a full
+  /// row, and for a row that is NaN throughout or sees no key.
+  public var statistics: (maximum: Double, sum: StageValue)?
 }
 
 extension Emulation {
@@ -161,13 +164,13 @@ extension Emulation {
       }
       factors.append(try factor?.binary64() ?? 1)
     }
-    var total = try sum.result()
-    if try total.signed() == 0 { total = .number(1) }
+    let l = try sum.result()
+    let total = try l.signed() == 0 ? .number(1) : l
     return PlainAttentionRow(
       stored: stored,
       probabilities: normalizedOnline(
         try stored.map { try $0.binary64() }, tiles, factors: factors, sum: try total.binary64()),
-      output: try outputs.map { try $0.result(dividedBy: total) })
+      output: try outputs.map { try $0.result(dividedBy: total) }, statistics: (maximum, l))
   }
 }
 

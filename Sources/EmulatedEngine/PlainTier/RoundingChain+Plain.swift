@@ -16,7 +16,7 @@ public struct StageCounter: Sendable {
       scaledKey, queryOperand, keyOperand, softmaxExponent, softmaxDifference, softmaxExponential, softmaxSum,
       softmaxFold, softmaxNormalization, valueInput, valueOperand, probabilityOperand, outputProduct,
       outputFold,
-      outputRescaling, outputNormalization, output
+      outputRescaling, outputNormalization, output, partialMerge, partialLogSumExp
   }
 
   private var words: SIMD4<UInt32>

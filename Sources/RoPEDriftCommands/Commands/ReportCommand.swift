@@ -20,6 +20,11 @@ struct ReportCommand: PrintingCommand {
         ropedrift report capture.safetensors -o out --recipe hf-bf16 --recipe fp32 --shifts 0,16 --shifts 0,4096
         ropedrift report -o out --html --figure-renderer .venv-figures/bin/python
         ropedrift report -o out --force --layers 7 --heads 0-3 --sweep 0,2,4,8,15,17,100 --against-shift 16
+        ropedrift report shift-0.safetensors --against shift-16.safetensors --null null.safetensors -o runs
+
+      With --against, INPUT and FILE are captures of whole model runs at two shifts. The folder then holds propagated.csv, \
+      propagated_tokens.csv, propagated_distances.csv and propagated_lengths.csv: the whole difference, its isolated part \
+      (INPUT's q and k at both shifts) and the null control, side by side.
       """)
 
   @OptionGroup var input: InputArgument
@@ -31,6 +36,7 @@ struct ReportCommand: PrintingCommand {
   var force = false
   @OptionGroup var recipes: RecipeOptions
   @OptionGroup var shifts: ShiftOptions
+  @OptionGroup var against: AgainstOptions
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
   @OptionGroup var pattern: PatternOptions
@@ -44,6 +50,7 @@ struct ReportCommand: PrintingCommand {
       throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
     }
     let location = try OutputLocation(checking: output, replacing: force)
+    if try against.comparesRuns(input, shifts, problem, pattern, page) { return try compareRuns(location) }
     let experiment = try DriftExperiment(
       input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem,
       pattern: pattern)
@@ -75,6 +82,38 @@ struct ReportCommand: PrintingCommand {
     if let failure = results.2 {
       throw CommandFailure(
         .failed, "\(failure.description); the report at '\(output)' is whole but holds no pictures")
+    }
+  }
+
+  /// With `--against`: whole runs.
+  private func compareRuns(_ location: OutputLocation) throws {
+    let console = Console.current
+    guard !pattern.isGiven else {
+      throw CommandFailure(
+        .wrongUsage,
+        "--against compares whole runs, whose attention was causal over continuous positions; leave out --mask, --positions and --documents"
+      )
+    }
+    let experiment = try against.experiment(
+      input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
+    var command = CanonicalCommand(report: input, recipes, shifts, selection, problem, pattern)
+    command.add(against)
+    let report = PropagatedReport(command: command.words, toolVersion: RoPEDriftVersion.current)
+    let folder = try StagedFolder(at: location)
+    let results = try InterruptionGuard.protecting(cleanup: { folder.discard() }) {
+      let meter = console.progress("pairs", total: experiment.workload)
+      let results = try report.run(experiment, into: folder, threads: threads.count) { meter.advance(by: $0) }
+      meter.finish()
+      if let left = try folder.commit() {
+        console.note("the report that was replaced could not be removed and is now at \(left)")
+      }
+      return results
+    }
+    if printing.json {
+      try console.print(json: try report.json(results))
+    } else {
+      try console.write(results.text)
+      try console.print("written to \(output)")
     }
   }
 

@@ -36,6 +36,12 @@ struct CanonicalCommand {
     if isSet { words.append(flag) }
   }
 
+  /// Adds the runs that INPUT is compared with.
+  mutating func add(_ against: AgainstOptions) {
+    add("--against", against.against)
+    add("--null", against.null)
+  }
+
   /// Adds recipes, a composed one by its full name.
   mutating func add(_ recipes: RecipeOptions) {
     for name in (try? recipes.spellings()) ?? [] { add("--recipe", name) }

@@ -73,8 +73,12 @@ public struct DocumentOptions: ParsableArguments {
     if isGenerator(typed) {
       return try DocumentGenerator(spelling: typed).documents(tokens: tokens, tagTokens: tagTokens)
     }
+    let laws = DocumentGenerator.Law.allCases.map(\.rawValue)
+    let suggestion = didYouMean(nearestName(to: String(typed.prefix { $0 != ":" }), among: laws))
     return try DocumentDescription(
-      json: TextFile.bytes(at: typed, holding: "documents", otherwise: "or a list of lengths or a generator"))
+      json: TextFile.bytes(
+        at: typed, holding: "documents\(suggestion)",
+        otherwise: "or a list of lengths or a generator (\(laws.joined(separator: ", ")))"))
   }
 
   /// What a record of the run holds.
@@ -128,6 +132,11 @@ public struct PatternOptions: ParsableArguments {
         chosen = .full
       }
       let layout = try documents.layout(tokens: tokens)
+      if layout.documents.count == 1, chosen.documents != .ignored {
+        Console.current.note(
+          "warning: the window is one document, of which mask \(chosen.spelling) shows what it would show without documents; name "
+            + "several with --documents")
+      }
       if documents.isGiven, chosen.documents == .ignored, policyName != "reset" {
         Console.current.note(
           "warning: mask \(chosen.spelling) lets queries see other documents; take --mask intra or anchor")
@@ -137,6 +146,9 @@ public struct PatternOptions: ParsableArguments {
       throw CommandFailure(.wrongUsage, error.description)
     }
   }
+
+  /// Whether any of the flags is there.
+  var isGiven: Bool { mask != nil || positions != nil || documents.isGiven }
 
   private var policyName: String { positions ?? "continuous" }
 
@@ -163,12 +175,14 @@ extension PositionPolicy {
       at: policyName, holding: "positions",
       otherwise: "or one of " + PositionPolicy.named.map(\.name).joined(separator: ", "))
     // Blanks, commas and the brackets of a JSON array between integers.
-    let words = String(decoding: bytes, as: UTF8.self).split { ", \t\r\n[]".contains($0) }
+    let separators = Set(", \t\r\n[]".utf8)
     self = .list(
-      try words.enumerated().map { index, word in
-        guard let position = Int(word) else {
+      try bytes.split(whereSeparator: separators.contains).enumerated().map { index, word in
+        guard let position = Int(String(decoding: word, as: UTF8.self)) else {
           throw CommandFailure(
-            .failed, "\(policyName): position \(index) is '\(word.prefix(40))', expected an integer")
+            .failed,
+            "\(policyName): position \(index) is \(String(decoding: word.prefix(20), as: UTF8.self).debugDescription), expected an integer"
+          )
         }
         return position
       })

@@ -10,6 +10,7 @@
 #include "Exponential.h"
 #include "KernelPaths.h"
 #include "NarrowFormat.h"
+#include "OnlineSoftmax.h"
 #include "RotatedPanels.h"
 #include "RotatedSlices.h"
 #include "Rotation.h"
