@@ -1,8 +1,7 @@
-// Figures of whole rows: by hand, against a plain loop over single scores, in both forms of the anchor, for any number of threads.
+// Experiments on patterns against loops over single scores of the plain tier, pair by pair as the mask's predicate says.
 
 import EmulatedEngine
 import FloatingPointFormats
-import Foundation
 import ReferenceEngine
 import RotaryAttention
 import TensorIO
@@ -11,309 +10,205 @@ import Testing
 @testable import DriftAnalysis
 
 @Suite struct PatternExperimentTests {
-  private func top(_ row: [Double]) -> TopKey? { row.withUnsafeBufferPointer { TopKey($0) } }
+  private static let tokens = 24
 
-  @Test func aTopKeyIsTheFirstOfTheGreatestWithTheDistanceToTheNext() {
-    #expect(top([1, 3, 2.5])! == top([0, 3, 2.5])!)
-    #expect(top([1, 3, 2.5])!.index == 1 && top([1, 3, 2.5])!.margin == 0.5)
-    #expect(top([4, 1, 4])!.index == 0 && top([4, 1, 4])!.margin == 0)
-    #expect(top([-.infinity, -2])!.index == 1 && top([-.infinity, -2])!.margin == .infinity)
-    #expect(top([1]) == nil && top([]) == nil && top([1, .nan, 0]) == nil)
+  private func input(_ more: String = "") throws -> AttentionInput {
+    try AttentionInput.open(
+      "synthetic:sink,heads=2,kv_heads=1,tokens=\(Self.tokens),head_dim=8,layers=1,seed=11\(more)")
   }
 
-  @Test func flipsAreCountedWithTheReferencesMargin() {
-    var sums = TopKeySums()
-    func add(_ reference: [Double], _ first: [Double], _ second: [Double]) {
-      sums.add(count: reference.count, reference: top(reference), first: top(first), second: top(second))
-    }
-    add([1], [1], [1])
-    add([2, 1], [2, 1], [2, 1])
-    add([2, 1.75], [2, 1.75], [1, 3])
-    add([2, 1.5, 0], [2, 2.5, 0], [2, 3, 0])
-    add([3, 2], [1, 2], [4, 2])
-    add([3, 2], [.nan, 2], [4, 2])
-    #expect(sums.queries == 4 && sums.nonfiniteCount == 1)
-    #expect(sums.flipsFromReference == 2 && sums.flipsBetweenShifts == 2)
-    #expect(sums.leastMarginKept == 0.25)
-    #expect(sums.greatestMarginFlipped == 1 && sums.greatestMarginFlippedBetweenShifts == 1)
-    var both = TopKeySums()
-    both.merge(sums)
-    both.merge(sums)
-    #expect(both.queries == 8 && both.greatestMarginFlipped == 1 && both.leastMarginKept == 0.25)
+  private func documents(_ interleave: String? = nil) throws -> DocumentLayout {
+    try DocumentLayout(
+      DocumentDescription(lengths: [5, 1, 11, 7]), tokens: Self.tokens,
+      interleaving: interleave.map(Interleaving.init(spelling:)))
   }
 
-  @Test func errorsOfOutputsAreSummedWithTheBoundAtTheGreatest() {
-    var sums = OutputErrorSums()
-    func add(_ emulated: Double, _ certified: Double, _ bound: Double, _ channel: Int) {
-      sums.add(
-        emulated: emulated, certified: certified, bound: bound, layer: 1, head: 2, query: 3, channel: channel)
-    }
-    add(1.5, 1, 0x1p-40, 0)
-    add(-2, -3, 0x1p-50, 1)
-    add(.infinity, 3, 0x1p-10, 2)
-    add(3, 4, 0x1p-45, 3)
-    #expect(sums.absolute.count == 4 && sums.absolute.nonfiniteCount == 1)
-    #expect(sums.absolute.maximum == 1 && sums.absolute.mean == 2.5 / 3)
-    #expect(sums.absolute.maximumPlace == OutputPlace(layer: 1, head: 2, query: 3, channel: 1))
-    #expect(sums.greatestBound == 0x1p-40 && sums.boundPart == 0x1p-50)
-    // (1/4 + 1 + 1) / (1 + 9 + 16).
-    #expect(sums.normalizedMeanSquare == 2.25 / 26)
-    var merged = OutputErrorSums()
-    merged.add(emulated: 0, certified: 1, bound: 0x1p-20, layer: 0, head: 0, query: 0, channel: 0)
-    merged.merge(sums)
-    #expect(merged.absolute.maximum == 1 && merged.boundPart == 0x1p-20)
-    #expect(OutputErrorSums().normalizedMeanSquare == nil && OutputErrorSums().boundPart == nil)
+  private func experiment(_ input: AttentionInput, _ recipes: [Recipe], _ pattern: AttentionPattern?) throws
+    -> DriftExperiment
+  {
+    try DriftExperiment(
+      input: input, embedding: RotaryEmbedding(headSize: 8, base: NumberLiteral("10000"), layout: .halfSplit),
+      recipes: recipes, comparisons: [ShiftPair(3, 70_000)], lengths: [5, 14, Self.tokens], pattern: pattern)
   }
 
-  @Test func twoFormsAreComparedBitByBit() {
-    var sums = PlacementSums()
-    [0.5, 0.25].withUnsafeBufferPointer { a in
-      [0.5, 0.375].withUnsafeBufferPointer { b in
-        sums.add(probabilities: a, b)
-        sums.add(outputs: a, b)
-        sums.add(outputs: a, a)
-      }
-    }
-    [0.0, .nan].withUnsafeBufferPointer { a in
-      [-0.0, -.nan].withUnsafeBufferPointer { b in sums.add(outputs: a, b) }
-    }
-    #expect(sums.probabilities == 2 && sums.differingProbabilities == 1)
-    #expect(sums.outputs == 3 && sums.differingOutputs == 2 && sums.differingElements == 2)
-    #expect(sums.greatestDifference == 0.125)
-  }
-
-  // MARK: Whole runs
-
-  private let spelling = "synthetic:sink,heads=2,kv_heads=1,tokens=37,head_dim=8,layers=2,seed=11"
-  private let recipes = ["hf-bf16", "hf-llama/flash-attn-2/bf16", "fp32"]
-
-  private func experiment(
-    _ patterns: [String], lengths: [Int] = [5, 20, 12], interleave: String? = nil,
-    input spelling: String? = nil
-  ) throws -> PatternExperiment {
-    let input = try AttentionInput.open(spelling ?? self.spelling)
-    let shape = input.layerShapes[0]
-    let layout = try DocumentLayout(
-      DocumentDescription(lengths: lengths), tokens: shape.keyTokens,
-      interleaving: try interleave.map(Interleaving.init(spelling:)))
-    return try PatternExperiment(
-      try patterns.map { name in
-        let parts = name.split(separator: "/").map(String.init)
-        let pattern = try AttentionPattern(
-          mask: AttentionMask(spelling: parts[0]),
-          policy: PositionPolicy.named.first { $0.name == parts[1] }!.policy, documents: layout)
-        return PatternExperiment.Entry(
-          name: name,
-          experiment: try DriftExperiment(
-            input: input,
-            embedding: RotaryEmbedding(
-              headSize: shape.headSize, base: NumberLiteral(10000), layout: .halfSplit),
-            recipes: recipes.map { try RecipeRegistry.recipe(nameOrPath: $0) },
-            comparisons: [ShiftPair(3, 1000)],
-            pattern: pattern))
-      }, blockSize: 4)
-  }
-
-  private static let all = [
-    "full/continuous", "intra/reset", "anchor/continuous", "anchor-copy/continuous", "anchor/reset",
-    "window:6/continuous", "anchor+window:6/continuous",
+  private static let patterns: [(String, PositionPolicy, String?)] = [
+    ("intra", .continuous, nil), ("intra", .reset, nil), ("intra", .reset, "3:seed=4"),
+    ("anchor", .continuous, "4"), ("anchor", .reset, nil), ("anchor-copy", .anchor, nil),
+    ("anchor-copy", .reset, "5"),
+    ("window:6", .continuous, nil), ("intra+window:3", .reset, "4"), ("anchor+window:4", .continuous, nil),
+    ("anchor", .list((0..<24).map { 3 * $0 }), nil),
   ]
 
-  @Test func noByteDependsOnTheNumberOfThreads() throws {
-    let experiment = try experiment(Self.all, interleave: "3:seed=4")
-    let one = try experiment.run(threads: 1)
-    let three = try experiment.run(threads: 3)
-    for (a, b) in zip(one, three) {
-      for (x, y) in zip(a.rows, b.rows) {
-        #expect(x.total == y.total && x.heads == y.heads && x.layers == y.layers)
-        #expect(x.firstTokenMasses == y.firstTokenMasses && x.anchorMasses == y.anchorMasses)
-      }
-      #expect(a.firstTokens == b.firstTokens && a.extent == b.extent && a.blocks == b.blocks)
+  /// What a row of the plain tier gives: logits of the visible keys, their probabilities.
+  private func plainRow(
+    _ experiment: DriftExperiment, _ emulation: Emulation, _ query: Int, _ keys: [Int], runs: [KeyRun],
+    shift: Int,
+    head: Int
+  ) throws -> (logits: [Double], probabilities: [Double]) {
+    let positions = experiment.pattern.positions
+    let token = experiment.shape.token(ofQuery: query)
+    let q = try experiment.input.queries(layer: 0, head: head)
+    let k = try experiment.input.keys(layer: 0, kvHead: 0)
+    let logits = try keys.map { key in
+      try emulation.score(
+        query: Array(q[query * 8..<query * 8 + 8]), key: Array(k[key * 8..<key * 8 + 8]),
+        queryPosition: positions[token] + shift, keyPosition: positions[key] + shift
+      ).logit.binary64()
     }
+    let row = try emulation.attentionRow(
+      logits, runs: runs, values: keys.map { _ in [] },
+      place: ScorePlace(query: query, key: 0, layer: 0, head: head),
+      hasValues: false)
+    return (logits, row.probabilities)
   }
 
-  /// Outputs, masses, top keys and both forms from single scores in the plain tier, with the mask's predicate written out.
-  @Test(arguments: all) func rowsAgreeWithALoopOverSingleScores(_ name: String) throws {
-    let other = [
-      "anchor/continuous": "anchor-copy/continuous", "anchor-copy/continuous": "anchor/continuous",
-    ]
-    let experiment = try experiment(
-      [name] + (other[name].map { [$0] } ?? []), lengths: [3, 10, 6], interleave: "4",
-      input: "synthetic:sink,heads=2,kv_heads=1,tokens=19,head_dim=8,layers=1,seed=11")
-    let found = try experiment.run(threads: 2)[0]
-    let drift = experiment.entries[0].experiment
-    let pattern = drift.pattern
-    let problem = try ReferenceProblem(embedding: drift.embedding, scale: drift.scale)
-    let layout = pattern.documents
-    for (index, emulation) in drift.emulations.enumerated() {
-      var (greatest, drifted, squares, flips, queries) = (0.0, 0.0, 0.0, 0, 0)
-      var (mass, emulatedMass, seeing) = (0.0, 0.0, 0)
-      var firstMasses = [Double](repeating: 0, count: 3)
-      var (differing, compared) = (0, 0)
-      for layer in 0..<1 {
-        let k = try drift.input.keys(layer: layer, kvHead: 0)
-        let v = try drift.input.values(layer: layer, kvHead: 0)
-        func vector(_ tensor: [Double], _ token: Int) -> [Double] { Array(tensor[token * 8..<token * 8 + 8]) }
-        let rounded = InputMatrix(v, emulation: emulation, side: .value, layer: layer, head: 0)
-        let values = EmulatedValues(rounded, emulation: emulation, layer: layer, head: 0)
+  /// The greatest |δ| of every key, in logits and probabilities, drift and error: any pair with another bit would show in one of them.
+  @Test(arguments: patterns.indices) func everyPairIsThatOfThePlainTier(_ index: Int) throws {
+    let (spelling, policy, interleave) = Self.patterns[index]
+    let pattern = try AttentionPattern(
+      mask: AttentionMask(spelling: spelling), policy: policy, documents: documents(interleave))
+    for more in [index % 2 == 0 ? "" : ",query_tokens=17"] {
+      let recipes = try [
+        RecipeRegistry.named("hf-bf16"),
+        RecipeRegistry.composed(rotary: "hf-llama", attention: "hf-eager", type: "fp16"),
+      ]
+      let experiment = try experiment(input(more), recipes, pattern)
+      let results = try experiment.run(threads: 2)
+      let reference = try ReferenceProblem(embedding: experiment.embedding, scale: experiment.scale)
+      let queries = experiment.shape.queryTokens
+      for (recipe, emulation) in experiment.emulations.enumerated() {
+        var worst = Array(repeating: [-1.0, -1, -1, -1], count: Self.tokens)
+        var counts = Array(repeating: 0, count: Self.tokens)
         for head in 0..<2 {
-          let q = try drift.input.queries(layer: layer, head: head)
-          for token in 0..<19 {
-            let own = layout.document(ofToken: token)
-            let keys = (0...token).filter { key in
-              let isNear = pattern.mask.window.map { token - key < $0 } ?? true
-              let isSame = pattern.mask.documents == .ignored || layout.document(ofToken: key) == own
-              return isNear && isSame || pattern.mask.hasAnchor && key == 0
+          let q = try experiment.input.queries(layer: 0, head: head)
+          let k = try experiment.input.keys(layer: 0, kvHead: 0)
+          for query in 0..<queries {
+            let token = experiment.shape.token(ofQuery: query)
+            let keys = pattern.visibleTokens(ofToken: token).flatMap { $0 }
+            let sequence = try #require(pattern.sequences().first { $0.queries.contains(token) })
+            let runs = sequence.keyRuns(ofToken: token)
+            let rows = try [3, 70_000].map {
+              try plainRow(experiment, emulation, query, keys, runs: runs, shift: $0, head: head)
             }
-            let exact = try keys.map { key -> Double in
-              let score = problem.relativeFormScore(
-                query: vector(q, token), key: vector(k, key), queryPosition: pattern.positions[token],
-                keyPosition: pattern.positions[key])!
-              return FloatingPointFormat.fp64.rounded(try score.exactValue())
+            let exact = try keys.map { key in
+              FloatingPointFormat.fp64.rounded(
+                try reference.relativeFormScore(
+                  query: Array(q[query * 8..<query * 8 + 8]), key: Array(k[key * 8..<key * 8 + 8]),
+                  queryPosition: pattern.positions[token], keyPosition: pattern.positions[key])!.exactValue())
             }
-            let weights = exact.map { exp($0 - exact.max()!) }
-            let sum = weights.reduce(0, +)
-            let p = weights.map { $0 / sum }
-            let o = (0..<8).map { c in zip(keys, p).reduce(0) { $0 + $1.1 * v[$1.0 * 8 + c] } }
-            // Places: in the window, or for the copied form in the document with the anchor before it.
-            func runs(copied: Bool) -> [KeyRun] {
-              keys.enumerated().map { KeyRun(keys: $1..<$1 + 1, place: copied ? $0 : $1) }
+            var exactProbabilities = exact
+            exact.withUnsafeBufferPointer { logits in
+              exactProbabilities.withUnsafeMutableBufferPointer { defaultSoftmax(logits, into: $0) }
             }
-            func row(_ shift: Int, copied: Bool) throws -> (logits: [Double], row: PlainAttentionRow) {
-              let scores = try keys.map {
-                try emulation.score(
-                  query: vector(q, token), key: vector(k, $0),
-                  queryPosition: pattern.positions[token] + shift,
-                  keyPosition: pattern.positions[$0] + shift)
-              }
-              let logits = try scores.map { try $0.logit.binary64() }
-              let inputs = try scores.map {
-                try
-                  (emulation.recipe.softmax?.readsScores(emulation.recipe.logit) == true
-                  ? $0.storedScore : $0.logit).binary64()
-              }
-              return (
-                logits,
-                try emulation.attentionRow(
-                  inputs, runs: runs(copied: copied), values: keys.map(values.operands),
-                  place: ScorePlace(query: token, layer: layer, head: head))
-              )
-            }
-            let isCopied = pattern.mask.documents == .anchorCopied
-            let (first, second) = (try row(3, copied: isCopied), try row(1000, copied: isCopied))
-            for c in 0..<8 {
-              let (a, b) = (try first.row.output[c].binary64(), try second.row.output[c].binary64())
-              greatest = max(greatest, abs(a - o[c]))
-              drifted = max(drifted, abs(a - b))
-              squares += (a - o[c]) * (a - o[c])
-            }
-            if keys.count > 1 {
-              queries += 1
-              if top(first.logits)!.index != top(exact)!.index { flips += 1 }
-            }
-            for (place, key) in keys.enumerated() where key != token {
-              for document in 0..<3 where layout.firstToken(ofDocument: document) == key {
-                firstMasses[document] += p[place]
-              }
-              if key == 0 {
-                mass += p[place]
-                emulatedMass += first.row.probabilities[place]
-                seeing += 1
-              }
-            }
-            if other[name] != nil {
-              let copy = try row(3, copied: !isCopied)
-              compared += 1
-              let bits = try zip(first.row.output, copy.row.output).map {
-                try $0.binary64().bitPattern == $1.binary64().bitPattern
-              }
-              if bits.contains(false) { differing += 1 }
+            for (place, key) in keys.enumerated() {
+              counts[key] += 1
+              let found = [
+                rows[0].logits[place] - rows[1].logits[place],
+                rows[0].probabilities[place] - rows[1].probabilities[place],
+                rows[0].logits[place] - exact[place],
+                rows[0].probabilities[place] - exactProbabilities[place],
+              ]
+              for figure in 0..<4 { worst[key][figure] = max(worst[key][figure], abs(found[figure])) }
             }
           }
         }
+        let comparison = results.recipes[recipe].comparisons[0]
+        for key in 0..<Self.tokens {
+          let (drift, error) = (comparison.keys[key], comparison.error.keys[key])
+          let greatest = [
+            drift.logit.maximum, drift.probability.maximum, error.logit.maximum, error.probability.maximum,
+          ].map { $0 ?? -1 }
+          #expect(
+            greatest == worst[key], "\(pattern.name) \(more) \(results.recipes[recipe].name) key \(key)")
+          #expect(drift.logit.count == counts[key])
+        }
+        #expect(comparison.totals.visiblePairs == counts.reduce(0, +))
       }
-      let rows = found.rows[index].total
-      #expect(abs(rows.outputError.absolute.maximum! - greatest) < 1e-12)
-      #expect(rows.outputDrift.maximum! == drifted)
-      #expect(abs(rows.outputError.absolute.rootMeanSquare! - (squares / (19 * 8 * 2)).squareRoot()) < 1e-12)
-      #expect(rows.outputError.boundPart! < 1e-6)
-      #expect(rows.topKeys.queries == queries && rows.topKeys.flipsFromReference == flips)
-      #expect(rows.anchorMass.queries == seeing)
-      #expect(abs(rows.anchorMass.reference! - mass / Double(seeing)) < 1e-12)
-      #expect(abs(rows.anchorMass.emulated! - emulatedMass / Double(seeing)) < 1e-12)
-      for (document, expected) in firstMasses.enumerated() {
-        let found = found.rows[index].firstTokenMasses[document]
-        #expect(abs(found.referenceSum.value - expected) < 1e-12)
+    }
+  }
+
+  @Test func bothFormsOfTheAnchorHaveTheSameExactScoresAndLogits() throws {
+    let recipes = [try RecipeRegistry.named("hf-bf16")]
+    func results(_ mask: String) throws -> ComparisonResults {
+      let pattern = try AttentionPattern(mask: AttentionMask(spelling: mask), documents: documents())
+      return try experiment(input(), recipes, pattern).run(threads: 1).recipes[0].comparisons[0]
+    }
+    let (shared, copied) = (try results("anchor"), try results("anchor-copy"))
+    #expect(shared.keys == copied.keys && shared.totals == copied.totals)
+    #expect(shared.error.logit == copied.error.logit && shared.error.probability == copied.error.probability)
+  }
+
+  @Test func aSingleDocumentIsTheWholeWindow() throws {
+    let recipes = [try RecipeRegistry.named("hf-bf16"), try RecipeRegistry.named("fp32")]
+    let causal = try experiment(input(), recipes, nil).run(threads: 1)
+    for spelling in ["full", "intra", "anchor", "anchor-copy", "window:24"] {
+      let pattern = try AttentionPattern(
+        mask: AttentionMask(spelling: spelling), documents: DocumentLayout(singleDocumentOf: Self.tokens))
+      let other = try experiment(input(), recipes, pattern).run(threads: 3)
+      for (a, b) in zip(causal.recipes, other.recipes) {
+        #expect(a.comparisons[0].keys == b.comparisons[0].keys, "\(spelling)")
+        #expect(a.comparisons[0].totals == b.comparisons[0].totals)
+        #expect(a.comparisons[0].error.logit == b.comparisons[0].error.logit)
+        #expect(a.comparisons[0].lengths == b.comparisons[0].lengths)
       }
-      #expect(rows.placement.outputs == compared && rows.placement.differingOutputs == differing)
     }
   }
 
-  @Test func theTwoFormsOfTheAnchorAreOneInExactArithmetic() throws {
-    let found = try experiment(["anchor/continuous", "anchor-copy/continuous"], interleave: "4").run(
-      threads: 2)
-    for recipe in recipes.indices {
-      let (shared, copied) = (found[0].rows[recipe].total, found[1].rows[recipe].total)
-      #expect(shared.anchorMass.referenceSum == copied.anchorMass.referenceSum)
-      #expect(shared.outputError.referenceSquares == copied.outputError.referenceSquares)
-      #expect(shared.outputError.greatestBound == copied.outputError.greatestBound)
-      #expect(shared.topKeys == copied.topKeys && shared.placement == copied.placement)
-      let drift = found.map { $0.drift.recipes[recipe].comparisons[0] }
-      #expect(drift[0].totals.logit == drift[1].totals.logit)
-      #expect(drift[0].error.logit == drift[1].error.logit)
+  @Test func noByteOfAPatternDependsOnThreads() throws {
+    let recipes = [try RecipeRegistry.named("hf-fp16")]
+    let pattern = try AttentionPattern(
+      mask: AttentionMask(spelling: "anchor+window:5"), policy: .reset, documents: documents("3:seed=1"))
+    let one = try experiment(input(), recipes, pattern).run(threads: 1).recipes[0].comparisons[0]
+    for threads in [2, 7] {
+      let other = try experiment(input(), recipes, pattern).run(threads: threads).recipes[0].comparisons[0]
+      #expect(one.keys == other.keys && one.distances == other.distances && one.totals == other.totals)
+      #expect(one.error.keys == other.error.keys && one.lengths == other.lengths)
     }
-    // Online softmax over tiles: the cuts are elsewhere, and some outputs know it. Unfused attention has no cuts.
-    #expect(found[0].rows[0].total.placement.differingOutputs == 0)
   }
 
-  @Test func oneDocumentMakesAllMasksOne() throws {
-    let found = try experiment(["full/continuous", "intra/reset", "anchor/continuous"], lengths: [37])
-      .run(threads: 1)
-    for other in found.dropFirst() {
-      for (a, b) in zip(found[0].rows, other.rows) {
-        var b = b.total
-        b.placement = PlacementSums()
-        #expect(a.total == b)
+  @Test func patternsOfOtherTokensAndPositionsOutOfRangeAreRefused() throws {
+    let recipes = [try RecipeRegistry.named("fp32")]
+    #expect(throws: ExperimentError.patternOfOtherTokens(23, tokens: 24)) {
+      try experiment(input(), recipes, AttentionPattern(causalOver: 23))
+    }
+    let far = try AttentionPattern(
+      policy: .list((0..<24).map { (1 << 53) - 23 + $0 }), documents: DocumentLayout(singleDocumentOf: 24))
+    #expect(throws: ProblemError.self) { try experiment(input(), recipes, far) }
+    let causal = try experiment(input(), recipes, AttentionPattern(causalOver: 24))
+    #expect(try ColumnExperiment(causal, keys: [0]).keys == [0])
+    let intra = try experiment(
+      input(), recipes, AttentionPattern(mask: AttentionMask(spelling: "intra"), documents: documents()))
+    #expect(throws: ExperimentError.self) { try ColumnExperiment(intra, keys: [0]) }
+  }
+
+  @Test func generatedDocumentsFillTheWindowAndDependOnTheSeed() throws {
+    for spelling in [
+      "log-normal:median=60,sigma=1,seed=3", "up-sampled:median=60,sigma=1,long=200,times=5,seed=3",
+    ] {
+      let generator = try DocumentGenerator(spelling: spelling)
+      for tokens in [1, 2, 500, 20_000] {
+        let layout = try DocumentLayout(generator.documents(tokens: tokens), tokens: tokens)
+        #expect(layout.tokens == tokens)
       }
-      #expect(found[0].drift.recipes[0].comparisons[0].totals == other.drift.recipes[0].comparisons[0].totals)
+      let tagged = try DocumentLayout(
+        generator.documents(tokens: 1000, tagTokens: 4), tokens: 1000, tagTokens: 4)
+      #expect(tagged.documents.allSatisfy { $0.length > 4 })
+      #expect(try DocumentGenerator(spelling: generator.spelling) == generator)
     }
-  }
-
-  @Test func positionsAndBlocksOfAPattern() throws {
-    let found = try experiment(["intra/reset", "anchor/reset", "full/continuous"])
-      .run(threads: 1)
-    // Documents of 5, 20 and 12 tokens: the query at index i looks back over i positions; with the anchor later documents over i + 1.
-    #expect(found[0].extent.all.greatestRange == 19)
-    #expect(found[0].extent.all.meanRange == Double(10 + 190 + 66) / 37)
-    #expect(found[0].extent.all.visiblePairs == 15 + 210 + 78)
-    #expect(found[1].extent.all.greatestRange == 20)
-    #expect(found[1].extent.all.meanRange == Double(10 + 210 + 78) / 37)
-    #expect(found[1].extent.documents.map(\.greatestPosition) == [4, 20, 12])
-    #expect(found[2].extent.all.greatestMagnitude == 36)
-    #expect(found[2].exactOperations == Double(4 * 8 * 37 * 38 / 2))
-    #expect(found[2].blocks.visited == 55 && found[2].blockOperations == Double(4 * 8 * 16 * 55))
-  }
-
-  @Test func withoutValuesOutputsAreOverNothing() throws {
-    // A file of q and k alone.
-    let input = try AttentionInput.open("synthetic:normal,heads=1,kv_heads=1,tokens=9,head_dim=4,layers=1")
-    var writer = SafetensorsWriter(metadata: input.metadata)
-    let layer = input.layerShapes[0]
-    for tensor in [AttentionTensor.query, .key] {
-      try writer.add(
-        tensor.name(layer: 0), .bf16, shape: layer.shape(of: tensor),
-        values: try input.read(tensor, layer: 0, head: 0))
+    let plain = try DocumentGenerator(spelling: "log-normal:median=60,sigma=1").documents(tokens: 200_000)
+    let sampled = try DocumentGenerator(spelling: "up-sampled:median=60,sigma=1,long=200").documents(
+      tokens: 200_000)
+    // Of lengths with median 60 and sigma 1, Φ(−ln(200/60)) = 11.4 % are at least 200; five times as frequent, 39 %.
+    func long(_ description: DocumentDescription) -> Double {
+      Double(description.entries.count { $0.length >= 200 }) / Double(description.entries.count)
     }
-    let path =
-      NSTemporaryDirectory()
-      + "patterns-without-values-\(ProcessInfo.processInfo.processIdentifier).safetensors"
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try writer.write(to: path)
-    let found = try experiment(["anchor/continuous", "full/continuous"], lengths: [4, 5], input: path).run(
-      threads: 1)
-    for rows in found.flatMap(\.rows) {
-      #expect(rows.total.outputError.absolute.count == 0 && rows.total.outputDrift.maximum == nil)
-      #expect(rows.total.topKeys.queries == 8 && rows.total.anchorMass.queries == 8)
+    #expect(abs(long(plain) - 0.114) < 0.02 && abs(long(sampled) - 0.391) < 0.03)
+    let sorted = plain.entries.map(\.length).sorted()
+    #expect(abs(sorted[sorted.count / 2] - 60) <= 4)
+    for spelling in [
+      "lognormal", "log-normal:mu=3", "log-normal:median=0", "log-normal:seed=-1", "up-sampled:times=1e9",
+    ] {
+      #expect(throws: PatternError.self, "\(spelling)") { try DocumentGenerator(spelling: spelling) }
     }
   }
 }

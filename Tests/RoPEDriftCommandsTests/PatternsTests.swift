@@ -156,4 +156,34 @@ import Testing
       ["needles", small] + (flags.contains("--lengths") ? [] : ["--lengths", "64"]) + flags)
     #expect(found.exit == .wrongUsage && found.talk.contains(message), "\(found.talk)")
   }
+
+  // MARK: Operations
+
+  @Test func operationsOfAModelAreSharesThatFitTogether() throws {
+    let found = ropedrift(
+      "flops", "--model", "llama-2-7b", "--contexts", "65536", "--document-lengths", "1024,65536",
+      "--documents",
+      "log-normal:median=512", "--json")
+    #expect(found.exit == .done, "\(found.talk)")
+    let rows = try #require(
+      try JSONSerialization.jsonObject(with: Data(found.output.utf8)) as? [[String: Any]])
+    // A length as long as the window is no row.
+    #expect(rows.map { $0["documents"] as? String } == ["1024", "log-normal:median=512"])
+    let (full, part) = (rows[0]["flops_full"] as? Double, rows[0]["flops"] as? Double)
+    #expect(abs(try #require(rows[0]["saving_at_most"] as? Double) - (1 - part! / full!)) < 1e-15)
+    #expect(ropedrift("flops", "--model", "llama-2-7b").output.contains("half up to"))
+  }
+
+  @Test(arguments: [
+    (["--model", "llama-2-7c"], CommandExit.wrongUsage, "llama-2-7b"), ([], .wrongUsage, "no model is named"),
+    (["--model", "deepseek-v3"], .failed, "does not say"),
+    (["--model", "llama-2-7b", "--mask", "window:3"], .wrongUsage, "--mask"),
+    (["--model", "llama-2-7b", "--contexts", "0"], .wrongUsage, "no number of tokens"),
+    (["--model", "llama-2-7b", "--document-lengths", "a"], .wrongUsage, "no number of tokens"),
+    (["--model", "llama-2-7b", "--documents", "lognormal"], .wrongUsage, "unknown generator"),
+  ]) func operationsThatCannotBeCountedAreAnswered(_ flags: [String], _ exit: CommandExit, _ message: String)
+  {
+    let found = ropedrift(["flops"] + flags)
+    #expect(found.exit == exit && found.talk.contains(message), "\(found.talk)")
+  }
 }
