@@ -6,7 +6,7 @@ import ReferenceEngine
 import RotaryAttention
 
 extension RotaryTable {
-  /// The table of a recipe at listed positions; see ``tables(for:positions:threads:)-([Emulation],[Int],_)``.
+  /// The table of a recipe at listed positions, as that of several recipes.
   ///
   /// - Throws: ``UndecidedRounding``, ``ProblemError``.
   public static func table(
