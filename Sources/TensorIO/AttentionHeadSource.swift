@@ -16,9 +16,15 @@ protocol AttentionHeadSource: Sendable {
 
   /// See ``AttentionInput/identity()``.
   func identity() throws -> String
+
+  /// See ``AttentionInput/otherTensor(named:)``.
+  func otherTensor(named name: String) -> MappedTensor?
 }
 
 extension AttentionHeadSource {
+  /// A source without files has none.
+  func otherTensor(named name: String) -> MappedTensor? { nil }
+
   func read(
     _ tensor: AttentionTensor, _ layer: AttentionLayer, head: Int, tokens: Range<Int>,
     into destination: UnsafeMutableBufferPointer<Float>

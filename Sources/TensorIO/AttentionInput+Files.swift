@@ -90,11 +90,13 @@ extension AttentionInput {
   ) throws {
     var found: [Int: [AttentionTensor: MappedTensor]] = [:]
     var others: [OtherTensor] = []
+    var mappedOthers: [String: MappedTensor] = [:]
     for (name, tensor) in tensors {
       if let (layer, role) = try Self.parse(name: name, file: spelling) {
         found[layer, default: [:]][role] = tensor.named(name)
       } else {
         others.append(OtherTensor(name: name, elementType: tensor.elementType, shape: tensor.shape))
+        mappedOthers[name] = tensor.named(name)
       }
     }
     guard !found.isEmpty else {
@@ -108,7 +110,7 @@ extension AttentionInput {
     }
     try self.init(
       spelling: spelling, metadata: metadata, layers: layers, otherTensors: others,
-      source: MappedHeadSource(tensors: found, hash: identity))
+      source: MappedHeadSource(tensors: found, others: mappedOthers, hash: identity))
   }
 
   /// Layer and role of `layers.{n}.{q|k|v}`, nil for names of another form.
@@ -162,6 +164,7 @@ extension AttentionInput {
 /// Heads of mapped tensors.
 private struct MappedHeadSource: AttentionHeadSource {
   let tensors: [Int: [AttentionTensor: MappedTensor]]
+  let others: [String: MappedTensor]
   let hash: @Sendable () -> String
 
   func read(
@@ -185,6 +188,8 @@ private struct MappedHeadSource: AttentionHeadSource {
   }
 
   func identity() throws -> String { hash() }
+
+  func otherTensor(named name: String) -> MappedTensor? { others[name] }
 }
 
 extension MappedTensor {

@@ -172,6 +172,9 @@ public struct AttentionInput: Sendable {
     }
   }
 
+  /// A tensor of ``otherTensors``, mapped and not interpreted; nil for any other name.
+  public func otherTensor(named name: String) -> MappedTensor? { source.otherTensor(named: name) }
+
   /// NaNs and infinities of one tensor; zero where the layer has no such tensor.
   public func nonFiniteCount(layer: Int, tensor: AttentionTensor) throws -> NonFiniteCount {
     let shape = try shape(ofLayer: layer)

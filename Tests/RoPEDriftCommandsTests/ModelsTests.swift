@@ -289,7 +289,7 @@ private func llama(_ more: String = "") -> [UInt8] {
     #expect(abs(typed - 2 * tanh(plain / 2)) < 1e-12)
   }
 
-  @Test func windowsAreRefusedWhereTheyMatter() throws {
+  @Test func windowsAreTheMaskOfAReportAndRefusedElsewhere() throws {
     let folder = try ScratchFolder()
     let model = try folder.file(
       "config.json",
@@ -306,8 +306,15 @@ private func llama(_ more: String = "") -> [UInt8] {
     let run = try String(contentsOfFile: folder.path + "/out/run.json", encoding: .utf8)
     #expect(run.contains("--model ") && run.contains("config.json"))
     let long = try report(9)
-    #expect(long.exit == .wrongUsage)
-    #expect(long.talk.contains("has a window of 8 keys, and a query here sees 9"), "\(long.talk)")
+    #expect(long.exit == .done && long.talk.contains("the mask is window:8"), "\(long.talk)")
+    let masked = try String(contentsOfFile: folder.path + "/out/run.json", encoding: .utf8)
+    #expect(masked.contains(#""mask": "window:8""#))
+    let emulated = ropedrift(
+      "emulate", folder.path + "/capture9.safetensors", "--model", model, "--recipe", "fp32", "--tensors",
+      "logits", "-o",
+      folder.path + "/emulated.safetensors")
+    #expect(emulated.exit == .wrongUsage)
+    #expect(emulated.talk.contains("has a window of 8 keys, and a query here sees 9"), "\(emulated.talk)")
     // One score is what it is; that the model masks it is said.
     let input = folder.path + "/capture9.safetensors"
     let score = ropedrift(

@@ -33,9 +33,8 @@ import Testing
 
   @Test func queriesAreTheLastTokensOfTheKeys() throws {
     let shape = try AttentionShape(heads: 1, keyValueHeads: 1, queryTokens: 3, keyTokens: 5, headSize: 8)
-    #expect(
-      (0..<3).map { AttentionMask.causal.visibleKeys(ofQuery: $0, in: shape) } == [0..<3, 0..<4, 0..<5])
-    #expect(AttentionMask.causal.visiblePairs(in: shape) == 12)
+    #expect((0..<3).map { shape.causalKeys(ofQuery: $0) } == [0..<3, 0..<4, 0..<5])
+    #expect(AttentionPattern(causalOver: 5).visiblePairs(queryTokens: 3) == 12)
     #expect(throws: ProblemError.moreQueriesThanKeys(queries: 6, keys: 5)) {
       try AttentionShape(heads: 1, keyValueHeads: 1, queryTokens: 6, keyTokens: 5, headSize: 8)
     }

@@ -59,10 +59,11 @@ class GGUFModel:
     Raises Failure for whatever the forward pass here does not compute.
     """
 
-    def __init__(self, path, undoes_permutation=True):
+    def __init__(self, path, undoes_permutation=True, change=None):
+        """`change`: what every weight goes through, as change(name, array), after it was dequantised (model_variants)."""
         import gguf
 
-        self.path, self.undoes_permutation = path, undoes_permutation
+        self.path, self.undoes_permutation, self.change = path, undoes_permutation, change
         self._dequantize = gguf.quants.dequantize
         if not pathlib.Path(path).is_file():
             raise Failure(f"{path}: no such file; name a GGUF file")
@@ -93,7 +94,7 @@ class GGUFModel:
         self.embedding_rows = self._tensors["token_embd.weight"].data
         self.vocabulary = self.embedding_rows.shape[0]
         self.output_norm = self._weight("output_norm.weight")
-        self._head = None
+        self._head = self._embeddings = None
 
     def _field(self, name, *default):
         value = self.fields.get(f"llama.{name}", *default)
@@ -153,9 +154,11 @@ class GGUFModel:
     def _weight(self, name):
         tensor = self._tensors[name]
         try:
-            return self._dequantize(tensor.data, tensor.tensor_type).astype(numpy.float32, copy=False)
+            weight = self._dequantize(tensor.data, tensor.tensor_type).astype(numpy.float32, copy=False)
         except NotImplementedError as error:
             raise Failure(f"{self.path}: {name}: {error}; convert the model to another quantisation") from None
+        # Divisors of frequencies are no weights.
+        return weight if self.change is None or name == "rope_freqs.weight" else self.change(name, weight)
 
     def _linear(self, name, permuted_heads=None):
         weight = self._weight(f"{name}.weight")
@@ -179,7 +182,14 @@ class GGUFModel:
             down=self._linear(f"{block}.ffn_down"),
         )
 
+    def all_embeddings(self):
+        return self._weight("token_embd.weight")
+
     def embeddings(self, ids):
+        if self.change is not None:
+            if self._embeddings is None:
+                self._embeddings = self.all_embeddings()
+            return self._embeddings[ids]
         tensor = self._tensors["token_embd.weight"]
         return self._dequantize(self.embedding_rows[ids], tensor.tensor_type).astype(numpy.float32, copy=False)
 

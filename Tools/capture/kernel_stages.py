@@ -23,10 +23,11 @@ def chosen(text):
 
 
 class KernelStages:
-    """Tensors of the wanted layers by stage, copied when they are seen."""
+    """Tensors of the wanted layers by stage, copied when they are seen; of logits and probabilities the rows of `rows`, or all."""
 
-    def __init__(self, stages):
+    def __init__(self, stages, rows=None):
         self.stages, self.found = tuple(stages), {}
+        self.rows = None if rows is None else list(rows)
 
     @property
     def wants_attention(self):
@@ -50,6 +51,9 @@ class KernelStages:
         self._keep(layer, "rotated_q", query[0])
         self._keep(layer, "rotated_k", key[0])
 
+    def _chosen(self, x):
+        return x if self.rows is None else x[:, self.rows]
+
     def watch(self, layer, attention):
         """The result of an attention function [1, tokens, heads, d] and its weights, with what it gave to softmax."""
         given, original = [], torch.nn.functional.softmax
@@ -66,11 +70,11 @@ class KernelStages:
         if "logits" in self.stages:
             if len(given) != 1 or given[0].ndim != 4:
                 raise Failure(f"layer {layer}: attention calls softmax {len(given)} times, so its logits cannot be seen; use --attention eager")
-            self._keep(layer, "logits", given[0][0])
+            self._keep(layer, "logits", self._chosen(given[0][0]))
         if "probabilities" in self.stages:
             if weights is None:
                 raise Failure(f"layer {layer}: attention returns no weights; use --attention eager")
-            self._keep(layer, "probabilities", weights[0])
+            self._keep(layer, "probabilities", self._chosen(weights[0]))
         if "output" in self.stages:
             self._keep(layer, "output", output[0].transpose(0, 1))
         return output, weights

@@ -20,8 +20,12 @@ def rotate_half_split(x, cos, sin):
     return numpy.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
 
 
-def causal_attention(q, k, v):
-    """softmax(q·k/sqrt(d))·v; q [heads, tokens, d], k and v [kv_heads, tokens, d] → [tokens, heads·d]."""
+def causal_attention(q, k, v, watch=None):
+    """softmax(q·k/sqrt(d))·v; q [heads, tokens, d], k and v [kv_heads, tokens, d] → [tokens, heads·d].
+
+    `watch(name, head, start, rows)` sees the logits and probabilities [block, keys up to the last of the block] of the queries from
+    `start` on, before they are overwritten.
+    """
     heads, tokens, size = q.shape
     group = heads // k.shape[0]
     q = numpy.ascontiguousarray(q) * numpy.float32(size**-0.5)
@@ -33,8 +37,12 @@ def causal_attention(q, k, v):
             end = min(start + QUERY_BLOCK, tokens)
             scores = q[head, start:end] @ keys[:end].T  # [block, end]
             scores[:, start:][numpy.triu_indices(end - start, 1)] = -numpy.inf
+            if watch:
+                watch("logits", head, start, scores)
             scores -= scores.max(axis=-1, keepdims=True)
             numpy.exp(scores, out=scores)
+            if watch:
+                watch("probabilities", head, start, scores / scores.sum(axis=-1, keepdims=True))
             out[head, start:end] = scores @ values[:end] / scores.sum(axis=-1, keepdims=True)
     return out.swapaxes(0, 1).reshape(tokens, heads * size)
 
@@ -44,13 +52,13 @@ def heads_first(x, heads):
     return x.reshape(x.shape[0], heads, -1).swapaxes(0, 1)
 
 
-def forward(model, ids, keep=(), last_layer=None, progress=lambda layer: None):
-    """Runs `model` (see GGUFModel) on token ids.
+def forward(model, ids, keep=(), last_layer=None, progress=lambda layer: None, shift=0, rows=None):
+    """Runs `model` (see GGUFModel) on token ids at positions shift, shift + 1, ….
 
-    Returns ({layer: (q, k, v)} before rotation for the layers in `keep`, hidden states [tokens, width] after the last
+    `rows` (see attention_rows) keeps logits and probabilities of the layers in `keep`. Returns ({layer: (q, k, v)} before rotation for the layers in `keep`, hidden states [tokens, width] after the last
     layer, or None where `last_layer` ends the pass at that layer's projections).
     """
-    angles = numpy.arange(len(ids))[:, None] * model.frequencies  # binary64
+    angles = numpy.arange(shift, shift + len(ids))[:, None] * model.frequencies  # binary64
     cos, sin = numpy.cos(angles).astype(numpy.float32), numpy.sin(angles).astype(numpy.float32)
     x, kept = model.embeddings(ids), {}
     for index in range(model.layer_count):
@@ -62,9 +70,12 @@ def forward(model, ids, keep=(), last_layer=None, progress=lambda layer: None):
         v = heads_first(layer.v(h), model.kv_heads)
         if index in keep:
             kept[index] = (q, k, v)
+        watch = rows.watch(index) if rows and index in keep else None
+        if index == last_layer and watch is None:
+            return kept, None
+        attended = causal_attention(rotate_half_split(q, cos, sin), rotate_half_split(k, cos, sin), v, watch)
         if index == last_layer:
             return kept, None
-        attended = causal_attention(rotate_half_split(q, cos, sin), rotate_half_split(k, cos, sin), v)
         x = x + layer.output(attended)
         h = rms_norm(x, layer.mlp_norm, model.epsilon)
         gate = layer.gate(h)

@@ -59,9 +59,9 @@ class _Call:
 class _Recorder:
     """What the replaced names report, layer by layer. `kernel`: the stages of ``kernel_stages`` that are kept beside."""
 
-    def __init__(self, layers, kernel=()):
+    def __init__(self, layers, kernel=(), rows=None):
         self.wanted, self.calls = set(layers), []
-        self.kernel = kernel_stages.KernelStages(kernel)
+        self.kernel = kernel_stages.KernelStages(kernel, rows)
         self.kept, self.scales, self.rotaries, self.seen = {}, {}, {}, set()
 
     def rotary_function(self, original):
@@ -224,8 +224,8 @@ def _probe(call):
     raise Failure(f"{ROTARY_FUNCTION} pairs channel 0 with {partner} of {size}; only half-split and interleaved pairs are known")
 
 
-def _check_table(call, found):
-    """Raises Failure unless the model's cosines and sines are those of `found`, at the first positions.
+def _check_table(call, found, shift):
+    """Raises Failure unless the model's cosines and sines are those of `found`, at the first positions from `shift` on.
 
     The allowance is that of rounded tables and of frequencies rounded to the model's type, as model.to(…) leaves them.
     """
@@ -237,7 +237,7 @@ def _check_table(call, found):
     firsts[..., first.tolist()] = 1
     out = call.repeat(firsts)[0, 0, :tokens].double().cpu().numpy()
     frequencies, factor = rotary.frequencies(found.base, found.rotary_size, found.scaling)
-    angles = numpy.arange(tokens)[:, None] * frequencies
+    angles = numpy.arange(shift, shift + tokens)[:, None] * frequencies
     unit = torch.finfo(call.before.dtype).eps
     for name, got, expected in (("cos", out[:, first], numpy.cos(angles)), ("sin", out[:, second], numpy.sin(angles))):
         allowed = 2 * unit * numpy.abs(factor * expected) + 2 * max(unit, 2.0**-21) * factor * angles + 1e-12
@@ -245,22 +245,27 @@ def _check_table(call, found):
         if len(far):
             position, pair = far[0]
             raise Failure(
-                f"the model's {name} at position {position}, pair {pair} is {got[position, pair]:.9g}, and base"
+                f"the model's {name} at position {shift + position}, pair {pair} is {got[position, pair]:.9g}, and base"
                 f" {rotary.number(found.base)} with scaling '{found.scaling}' gives {factor * expected[position, pair]:.9g};"
                 " state the scaling that the model applies with --scaling"
             )
 
 
-def _rotary(config, layer, call, tokens, scaling):
+def _rotary(config, layer, call, tokens, scaling, shift):
     layout, size = _probe(call)
     parameters = _layer_parameters(config, layer)
     base = parameters.get("rope_theta") or getattr(config, "rope_theta", None)
     if base is None:
         raise Failure("the model's configuration names no rope_theta, the base; models without one are not supported")
     spelled = scaling or rotary.scaling_of_parameters(parameters, tokens, getattr(config, "max_position_embeddings", None))
+    if shift and spelled.startswith(("dynamic", "longrope")):
+        raise Failure(
+            f"the model's frequencies depend on the greatest position (scaling '{spelled}'), so that a run at shift {shift} is another"
+            " function and no comparison of arithmetic; capture it without --shift"
+        )
     found = rotary.Rotary(layout, float(base), size, spelled)
     if scaling is None:
-        _check_table(call, found)
+        _check_table(call, found, shift)
     return found
 
 
@@ -273,14 +278,29 @@ def _array(x):
     return x.numpy()
 
 
+@contextlib.contextmanager
+def threads_of(run):
+    """PyTorch's threads while a run is made: another number than usual for the null control of that kind."""
+    usual = torch.get_num_threads()
+    try:
+        if run.null == "threads":
+            torch.set_num_threads(1 if usual > 1 else 2)
+        yield
+    finally:
+        torch.set_num_threads(usual)
+
+
 def capture(model, ids, layers, scaling=None):
     """What ``capture_with_kernel`` captures without stages after rotation."""
     tensors, metadata, _ = capture_with_kernel(model, ids, layers, (), scaling)
     return tensors, metadata
 
 
-def capture_with_kernel(model, ids, layers, kernel, scaling=None):
-    """Captures `layers` of a loaded model on token ids, as one sequence from position 0.
+def capture_with_kernel(model, ids, layers, kernel, scaling=None, shift=0, rows=None, batch=1):
+    """Captures `layers` of a loaded model on token ids, as one sequence from position `shift` on.
+
+    `rows`: the queries whose logits and probabilities `kernel` keeps; all if None. `batch`: equal sequences that run at once, of which
+    the first is captured.
 
     Returns ({tensor name: array}, {metadata key: string}, {tensor name: array}): layers.{n}.q [heads, tokens, head_dim], .k and .v [kv_heads,
     tokens, head_dim] in the type in which the model computes them, and token_ids; last the stages that `kernel` names, of
@@ -288,12 +308,19 @@ def capture_with_kernel(model, ids, layers, kernel, scaling=None):
     taken on trust. Raises Failure for models that are not supported and for layers whose rotation differs.
     """
     modules, config = _attention_modules(model)
-    recorder = _Recorder(layers, kernel)
+    recorder = _Recorder(layers, kernel, rows)
     trained = model.training
     model.eval()
     try:
         with _recording(modules, recorder), torch.no_grad():
-            model(input_ids=torch.tensor([list(ids)], device=model.device), use_cache=False)
+            tokens = torch.tensor([list(ids)] * batch, device=model.device)
+            positions = {}
+            if shift:
+                # Models take position ids from 0 where none are given; some take no position_ids at all.
+                if "position_ids" not in inspect.signature(model.forward).parameters:
+                    raise Failure(f"{type(model).__name__} takes no position_ids, so its positions cannot be shifted")
+                positions["position_ids"] = torch.arange(shift, shift + len(ids), device=model.device)[None].expand(batch, -1)
+            model(input_ids=tokens, use_cache=False, **positions)
     except _Done:
         pass
     finally:
@@ -301,7 +328,7 @@ def capture_with_kernel(model, ids, layers, kernel, scaling=None):
     missing = sorted(set(layers) - set(recorder.kept))
     if missing:
         raise Failure(f"layers {missing} went through no attention function; the model is not supported")
-    described = {layer: _rotary(config, layer, recorder.rotaries[layer], len(ids), scaling) for layer in layers}
+    described = {layer: _rotary(config, layer, recorder.rotaries[layer], len(ids), scaling, shift) for layer in layers}
     for what, values in (("rotary embedding", described), ("attention scale", recorder.scales)):
         groups = {}
         for layer in layers:
@@ -319,7 +346,7 @@ def capture_with_kernel(model, ids, layers, kernel, scaling=None):
         metadata["attention.scale"] = rotary.number(scale)
     stages = {name: _array(x) for name, x in recorder.kernel.tensors(described[layers[0]].rotary_size).items()}
     if stages:
-        stages["positions"] = numpy.arange(len(ids), dtype=numpy.int64)
+        stages["positions"] = numpy.arange(shift, shift + len(ids), dtype=numpy.int64)
     return tensors, metadata, stages
 
 

@@ -44,7 +44,7 @@ struct BenchmarkPart: Sendable {
   /// All parts, in the order of the table. A part is added by its file and a line here.
   static let all: [BenchmarkPart] = [
     .certifiedScores, .dotProducts, .arrayRounding, .softmaxRows, .onlineSoftmax, .driftReports,
-    .firstTokenColumn,
+    .firstTokenColumn, .patterns,
   ]
 
   /// Parts by name.

@@ -98,7 +98,8 @@ public struct MendOptions: Sendable {
     }
     if !stages.isEmpty { result.name += "+" + stages.map(\.name).joined(separator: "+") }
     let (layers, heads, pairs) = (
-      experiment.layers.count, experiment.heads.count, experiment.mask.visiblePairs(in: shape)
+      experiment.layers.count, experiment.heads.count,
+      experiment.pattern.visiblePairs(queryTokens: shape.queryTokens)
     )
     return MendOption(
       stages: stages, recipe: result, cost: cost,

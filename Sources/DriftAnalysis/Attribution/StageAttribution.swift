@@ -27,13 +27,15 @@ public struct StageAttribution: Sendable {
     public var comparisons: [ShiftPair]
     /// Whether the reference takes each recipe's stored frequencies as exact.
     public var usesStoredFrequencies: Bool
+    /// Who sees whom, and where tokens stand; nil for the causal mask over continuous positions.
+    public var pattern: AttentionPattern?
 
     /// A problem.
     public init(
       input: AttentionInput, embedding: RotaryEmbedding, scale: AttentionScale = .inverseSquareRootOfHeadSize,
       softcap: NumberLiteral? = nil, layers: [Int]? = nil, heads: [Int]? = nil,
       comparisons: [ShiftPair] = [ShiftPair(0, 16)],
-      usesStoredFrequencies: Bool = false
+      usesStoredFrequencies: Bool = false, pattern: AttentionPattern? = nil
     ) {
       self.input = input
       self.embedding = embedding
@@ -43,6 +45,7 @@ public struct StageAttribution: Sendable {
       self.heads = heads
       self.comparisons = comparisons
       self.usesStoredFrequencies = usesStoredFrequencies
+      self.pattern = pattern
     }
 
     /// The recipe as this problem applies it: without the steps of a softcap where there is none.
@@ -62,7 +65,7 @@ public struct StageAttribution: Sendable {
         input: input, embedding: embedding, scale: scale, softcap: softcap, recipes: recipes, layers: layers,
         heads: heads,
         comparisons: totalsOnly ? [] : comparisons, sweep: totalsOnly ? comparisons : [], lengths: [],
-        usesStoredFrequencies: usesStoredFrequencies, queries: queries)
+        usesStoredFrequencies: usesStoredFrequencies, pattern: pattern, queries: queries)
     }
   }
 

@@ -31,6 +31,9 @@ public struct ColumnExperiment: Sendable {
   public init(_ experiment: DriftExperiment, keys: [Int], measuresError: Bool = true) throws {
     guard !keys.isEmpty else { throw ExperimentError.empty("keys") }
     guard !experiment.comparisons.isEmpty else { throw ExperimentError.empty("shifts") }
+    guard experiment.pattern.isCausal else {
+      throw ExperimentError.patternNotKnown(experiment.pattern.name, measurement: "columns")
+    }
     self.experiment = experiment
     self.keys = Array(Set(keys)).sorted()
     self.measuresError = measuresError
@@ -41,7 +44,7 @@ public struct ColumnExperiment: Sendable {
     let chosen = self.keys
     let pairs = (0..<shape.queryTokens).reduce(0) { sum, query in
       guard experiment.measures(query: query) else { return sum }
-      let visible = experiment.mask.visibleKeys(ofQuery: query, in: shape)
+      let visible = shape.causalKeys(ofQuery: query)
       return sum + chosen.count(where: visible.contains)
     }
     workload = pairs * experiment.layers.count * experiment.heads.count * experiment.comparisons.count

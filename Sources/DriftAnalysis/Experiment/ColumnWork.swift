@@ -46,7 +46,7 @@ struct ColumnWork {
     }
     visible = queries.map { query in
       guard experiment.measures(query: query) else { return 0..<0 }
-      return experiment.mask.visibleKeys(ofQuery: query, in: experiment.shape)
+      return experiment.shape.causalKeys(ofQuery: query)
     }
   }
 

@@ -19,24 +19,36 @@ extension DriftExperiment {
   ///   - progress: called with the number of pairs that were worked through since the last call.
   /// - Throws: ``TensorFileError``, ``UndecidedRounding``, ``AnalysisError``, ``ExperimentError``.
   public func run(threads: Int, progress: @Sendable (Int) -> Void = { _ in }) throws -> DriftResults {
+    try run(threads: threads, measuring: nil, progress: progress).results
+  }
+
+  /// The same with what is measured of whole rows, for the first comparison.
+  ///
+  /// - Returns: the rows of each recipe; none where nothing is measured of them.
+  func run(
+    threads: Int, measuring: RowMeasurement?, progress: @Sendable (Int) -> Void
+  ) throws -> (results: DriftResults, rows: [RowResults]) {
     var passes: [ComparisonPass] = []
     for (index, shifts) in (comparisons + sweep).enumerated() {
       let pass = try ComparisonPass(
-        self, shifts: shifts, keepsTables: index < comparisons.count, threads: threads)
+        self, shifts: shifts, keepsTables: index < comparisons.count,
+        measuring: index == 0 && !comparisons.isEmpty ? measuring : nil, threads: threads)
       try pass.run(progress: progress)
       passes.append(pass)
     }
+    let inputRounding = try inputRoundingCounts(threads: threads)
     let recipes = emulations.indices.map { recipe in
       RecipeResults(
-        emulation: emulations[recipe], inputRounding: passes[0].inputRounding[recipe],
+        emulation: emulations[recipe], inputRounding: inputRounding[recipe],
         comparisons: passes.prefix(comparisons.count).map { $0.tables[recipe] },
         sweep: passes.dropFirst(comparisons.count).map {
           SweepResults(shifts: $0.shifts, totals: $0.totals[recipe])
         })
     }
-    return DriftResults(
+    let results = DriftResults(
       experiment: self, recipes: recipes, nonFinite: try nonFiniteCounts(),
       referenceCounts: passes[0].referenceCounts)
+    return (results, passes[0].rows)
   }
 }
 
@@ -55,35 +67,35 @@ extension DriftExperiment {
 /// All heads at one pair of shifts.
 private final class ComparisonPass {
   let shifts: ShiftPair
-  private(set) var inputRounding: [InputRoundingCounts]
   private(set) var referenceCounts = ReferenceHead.Counts()
   private(set) var tables: [ComparisonResults] = []
   private(set) var totals: [DriftTotals] = []
+  private(set) var rows: [RowResults] = []
 
   private let experiment: DriftExperiment
   private let keepsTables: Bool
+  private let measuring: RowMeasurement?
   private let threads: Int
   private let geometry: PairGeometry
   private let shared: SharedStages
   private var driftCollectors: [DriftCollector]
   private var errorCollectors: [ErrorCollector]
+  private var rowCollectors: [RowCollector]
   private var slots: [TileSlot]
 
   init(
-    _ experiment: DriftExperiment, shifts: ShiftPair, keepsTables: Bool, threads: Int
+    _ experiment: DriftExperiment, shifts: ShiftPair, keepsTables: Bool, measuring: RowMeasurement?,
+    threads: Int
   ) throws {
     self.experiment = experiment
     self.shifts = shifts
     self.keepsTables = keepsTables
+    self.measuring = measuring
     self.threads = threads
-    let shape = experiment.shape
-    geometry = try PairGeometry(
-      causalQueryPositions: (0..<shape.queryTokens).map(shape.token(ofQuery:)),
-      keyPositions: Array(0..<shape.keyTokens))
+    geometry = try PairGeometry(experiment)
     let scale = FloatingPointFormat.fp64.rounded(
-      try experiment.scale.exact(headSize: shape.headSize).exactValue())
+      try experiment.scale.exact(headSize: experiment.shape.headSize).exactValue())
     shared = try SharedStages(experiment.emulations)
-    inputRounding = experiment.emulations.map { _ in InputRoundingCounts() }
     let geometry = geometry
     driftCollectors = experiment.emulations.map { _ in
       DriftCollector(geometry, lengths: keepsTables ? experiment.lengths : [], scale: scale)
@@ -91,54 +103,69 @@ private final class ComparisonPass {
     errorCollectors =
       keepsTables
       ? experiment.emulations.map { ErrorCollector(geometry, ulpFormat: $0.recipe.logitFormat) } : []
-    slots = (0..<Self.slotCount(experiment, threads: threads)).map { _ in
-      TileSlot(geometry, recipes: experiment.emulations, measuresError: keepsTables)
+    rowCollectors =
+      measuring.map { plan in
+        experiment.emulations.map { _ in RowCollector(documents: plan.layout.documents.count) }
+      } ?? []
+    let width = experiment.sequences.reduce(1) { max($0, TileRows.width($1)) }
+    slots = (0..<Self.slotCount(experiment, width: width, threads: threads)).map { _ in
+      TileSlot(
+        geometry, width: width, recipes: experiment.emulations, measuresError: keepsTables,
+        measuring: measuring)
     }
   }
 
   /// Tiles that are worked on or wait to be merged: four a thread, but no more than fit a quarter of a gigabyte (about 600 bytes a token
-  /// and recipe and 48 a token and query of the tile), and at least two.
-  private static func slotCount(_ experiment: DriftExperiment, threads: Int) -> Int {
+  /// and recipe and 48 a visible key and query of the tile), and at least two.
+  private static func slotCount(_ experiment: DriftExperiment, width: Int, threads: Int) -> Int {
     let bytes =
-      experiment.shape.keyTokens
-      * (600 * experiment.emulations.count + 48 * DriftExperiment.tileSize)
+      experiment.shape.keyTokens * 600 * experiment.emulations.count + 48 * width * DriftExperiment.tileSize
     let wanted = threads > 1 ? 4 * min(threads, 1024) : 1
     return min(wanted, max(2, (1 << 28) / max(bytes, 1)))
   }
 
   func run(progress: @Sendable (Int) -> Void) throws {
-    let runs = try [shifts.first, shifts.second].map { shift in
-      try RotaryTable.tables(
-        for: shared.scores.map(\.emulation),
-        positions: TokenPositions(tokens: experiment.shape.keyTokens, shift: shift), threads: threads)
-    }
     let references = errorCollectors.isEmpty ? nil : try ExperimentReferences(experiment, threads: threads)
+    var tables = SequenceTables(experiment, shifts: shifts, emulations: shared.scores.map(\.emulation))
     for layer in experiment.layers {
-      var group: KeyGroup?
+      var groups = SequenceCache<KeyGroup>(experiment, tokenLimit: 1 << 14)
       for head in experiment.heads {
         let keyHead = experiment.shape.keyValueHead(ofHead: head)
-        if group?.head != keyHead {
-          group = try keyGroup(layer: layer, head: keyHead, runs: runs, references: references)
+        groups.begin(keyHead)
+        for collector in driftCollectors { collector.beginHead(layer: layer, head: head) }
+        for collector in errorCollectors { collector.beginHead(layer: layer, head: head) }
+        for index in rowCollectors.indices { rowCollectors[index].beginHead() }
+        for (index, sequence) in experiment.sequences.enumerated() {
+          let runs = try tables.tables(index, threads: threads)
+          let group = try groups.value(index) {
+            try keyGroup(layer: layer, head: keyHead, sequence, runs: runs, references: references)
+          }
+          let heads = try queryHeads(layer: layer, head: head, sequence, keys: group, runs: runs)
+          try measure(
+            heads, layer: layer, head: head, sequence, references: references, progress: progress)
         }
-        let heads = try queryHeads(layer: layer, head: head, keys: group!, runs: runs)
-        try measure(heads, layer: layer, head: head, references: references, group!, progress: progress)
+        for collector in driftCollectors { collector.finishHead() }
+        for collector in errorCollectors { collector.finishHead() }
+        for index in rowCollectors.indices { rowCollectors[index].finishHead(layer: layer) }
       }
     }
     finish()
   }
 
-  /// The keys of one key head for every score group at both shifts.
+  /// The keys of one key head in one sequence, for every score group at both shifts.
   private struct KeyGroup {
-    var head: Int
     var keys: [[EmulatedKeys]]
     var references: [ReferenceHead]
+    var values: SequenceValues?
   }
 
   private func keyGroup(
-    layer: Int, head: Int, runs: [[RotaryTable]], references: ExperimentReferences?
+    layer: Int, head: Int, _ sequence: PackedSequence, runs: [[RotaryTable]],
+    references: ExperimentReferences?
   ) throws -> KeyGroup {
-    let stored = try experiment.input.keys(layer: layer, kvHead: head)
-    let inputs = try inputMatrices(stored, side: .key, layer: layer, head: head)
+    let stored = try experiment.input.read(.key, layer: layer, head: head, tokens: sequence.runs)
+    let inputs = try inputMatrices(
+      stored, side: .key, layer: layer, head: head, firstToken: sequence.tokenOfFirstKey)
     let scores = shared.scores
     let keys = try concurrentMap(count: scores.count * runs.count, threads: threads) { index in
       let (score, run) = index.quotientAndRemainder(dividingBy: runs.count)
@@ -147,29 +174,35 @@ private final class ComparisonPass {
         layer: layer, head: head)
     }
     return KeyGroup(
-      head: head, keys: scores.indices.map { Array(keys[$0 * runs.count..<($0 + 1) * runs.count]) },
-      references: references?.heads(keys: stored) ?? [])
+      keys: scores.indices.map { Array(keys[$0 * runs.count..<($0 + 1) * runs.count]) },
+      references: references?.heads(keys: stored, tokens: sequence.keyTokens) ?? [],
+      values: try measuring.flatMap {
+        guard $0.hasValues else { return nil }
+        return try SequenceValues(
+          experiment, $0, layer: layer, head: head, sequence: sequence, threads: threads)
+      })
   }
 
-  /// The stored vectors after each input stage; what the stage did is counted for every recipe that has it.
+  /// The stored vectors after each input stage.
   private func inputMatrices(
-    _ stored: [Double], side: VectorPlace.Side, layer: Int, head: Int
+    _ stored: [Double], side: VectorPlace.Side, layer: Int, head: Int, firstToken: Int
   ) throws -> [InputMatrix] {
     let emulations = shared.inputs
-    let inputs = try concurrentMap(count: emulations.count, threads: threads) {
-      InputMatrix(stored, emulation: emulations[$0], side: side, layer: layer, head: head)
+    return try concurrentMap(count: emulations.count, threads: threads) {
+      InputMatrix(
+        stored, emulation: emulations[$0], side: side, layer: layer, head: head, firstToken: firstToken)
     }
-    for (recipe, input) in shared.inputOfRecipe.enumerated() { inputRounding[recipe] += inputs[input] }
-    return inputs
   }
 
   private func queryHeads(
-    layer: Int, head: Int, keys: KeyGroup, runs: [[RotaryTable]]
+    layer: Int, head: Int, _ sequence: PackedSequence, keys: KeyGroup, runs: [[RotaryTable]]
   ) throws -> HeadRuns {
-    let stored = try experiment.input.queries(layer: layer, head: head)
-    let inputs = try inputMatrices(stored, side: .query, layer: layer, head: head)
+    let queries = experiment.queries(of: sequence)
+    let stored = try experiment.input.read(.query, layer: layer, head: head, tokens: queries)
+    let inputs = try inputMatrices(
+      stored, side: .query, layer: layer, head: head, firstToken: queries.lowerBound)
     let scores = shared.scores
-    let firstRow = experiment.shape.token(ofQuery: 0)
+    let firstRow = sequence.key(ofQueryToken: sequence.queries.lowerBound)
     let groupKeys = keys.keys
     let heads = try concurrentMap(count: scores.count * runs.count, threads: threads) { index in
       let (score, run) = index.quotientAndRemainder(dividingBy: runs.count)
@@ -178,21 +211,21 @@ private final class ComparisonPass {
         table: runs[run][score], firstRow: firstRow, layer: layer, head: head)
     }
     return HeadRuns(
-      stored: stored, runs: scores.indices.map { Array(heads[$0 * runs.count..<($0 + 1) * runs.count]) },
-      references: keys.references)
+      firstQuery: queries.lowerBound, stored: stored,
+      runs: scores.indices.map { Array(heads[$0 * runs.count..<($0 + 1) * runs.count]) },
+      references: keys.references, values: keys.values)
   }
 
   private func measure(
-    _ heads: HeadRuns, layer: Int, head: Int, references: ExperimentReferences?, _ group: KeyGroup,
+    _ heads: HeadRuns, layer: Int, head: Int, _ sequence: PackedSequence, references: ExperimentReferences?,
     progress: @Sendable (Int) -> Void
   ) throws {
-    for collector in driftCollectors { collector.beginHead(layer: layer, head: head) }
-    for collector in errorCollectors { collector.beginHead(layer: layer, head: head) }
     let tiles = geometry.tiles(
-      ofAtMost: DriftExperiment.tileSize, lengths: keepsTables ? experiment.lengths : [])
+      ofAtMost: DriftExperiment.tileSize, lengths: keepsTables ? experiment.lengths : [],
+      within: experiment.queries(of: sequence))
     let work = TileWork(
-      experiment: experiment, shared: shared, layer: layer, head: head, heads: heads,
-      referenceOfRecipe: references?.indexOfRecipe ?? [])
+      experiment: experiment, shared: shared, layer: layer, head: head, sequence: sequence, heads: heads,
+      referenceOfRecipe: references?.indexOfRecipe ?? [], measuring: measuring)
     nonisolated(unsafe) let slots = slots
     try concurrentMerge(count: tiles.count, threads: threads, window: slots.count) { index in
       try slots[index % slots.count].process(tiles[index], work)
@@ -201,15 +234,11 @@ private final class ComparisonPass {
       for recipe in driftCollectors.indices {
         driftCollectors[recipe].append(slot.drift[recipe])
         if !errorCollectors.isEmpty { errorCollectors[recipe].append(slot.error[recipe]) }
+        if !rowCollectors.isEmpty { rowCollectors[recipe].append(slot.rows[recipe]) }
       }
       referenceCounts += outcome
-      progress(
-        tiles[index].filter(experiment.measures).reduce(0) {
-          $0 + experiment.mask.visibleKeys(ofQuery: $1, in: experiment.shape).count
-        })
+      progress(experiment.visiblePairs(of: tiles[index], in: sequence))
     }
-    for collector in driftCollectors { collector.finishHead() }
-    for collector in errorCollectors { collector.finishHead() }
   }
 
   /// Keeps the results and lets go of the accumulators.
@@ -225,6 +254,7 @@ private final class ComparisonPass {
           layers: error.layers, heads: error.heads, keys: error.totalTables.keyRows,
           distances: error.totalTables.distanceRows))
     }
-    (driftCollectors, errorCollectors, slots) = ([], [], [])
+    rows = rowCollectors.map(\.results)
+    (driftCollectors, errorCollectors, rowCollectors, slots) = ([], [], [], [])
   }
 }

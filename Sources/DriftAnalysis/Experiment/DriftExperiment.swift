@@ -45,6 +45,12 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
   case repeatedRecipe(String)
   /// The same two shifts twice.
   case repeatedShifts(ShiftPair)
+  /// Two patterns of one name.
+  case repeatedPattern(String)
+  /// A pattern over another number of tokens than the input has keys.
+  case patternOfOtherTokens(Int, tokens: Int)
+  /// A measurement that knows the causal mask over continuous positions only.
+  case patternNotKnown(String, measurement: String)
 
   /// One sentence with the mend.
   public var description: String {
@@ -67,6 +73,11 @@ public enum ExperimentError: Error, Equatable, CustomStringConvertible {
       "there is no query \(query); the input has queries 0 to \(queries - 1)"
     case .repeatedRecipe(let name):
       "recipe '\(name)' is named twice; give your own recipes names of their own"
+    case .patternOfOtherTokens(let count, let tokens):
+      "the pattern is over \(count) tokens, but the input has \(tokens) keys; lay its documents out over those"
+    case .patternNotKnown(let pattern, let measurement):
+      "\(measurement) know the full mask over continuous positions only, not \(pattern); measure a report"
+    case .repeatedPattern(let name): "pattern '\(name)' is named twice; leave one out"
     case .repeatedShifts(let pair): "shifts \(pair.first),\(pair.second) are named twice; leave one out"
     }
   }
@@ -97,8 +108,10 @@ public struct DriftExperiment: Sendable {
   public let lengths: [Int]
   /// The queries that are measured; nil for all.
   public let queries: Set<Int>?
-  /// Which keys a query sees.
-  public let mask: AttentionMask
+  /// Which keys a query sees, and where tokens stand.
+  public let pattern: AttentionPattern
+  /// The pattern's causal problems, in the order of their queries.
+  let sequences: [PackedSequence]
   /// Whether the reference takes each recipe's stored frequencies as exact.
   public let usesStoredFrequencies: Bool
   /// Sizes of every layer.
@@ -120,6 +133,7 @@ public struct DriftExperiment: Sendable {
   ///   - sweep: may be empty where there is a comparison.
   ///   - lengths: nil for the powers of two from 64 to T, or T alone below 64.
   ///   - usesStoredFrequencies: whether the reference takes each recipe's stored frequencies as exact.
+  ///   - pattern: of as many tokens as there are keys; nil for the causal mask over continuous positions.
   ///   - queries: nil for all; else every figure is over these queries alone, and n_j = 1/(those of them that see key j).
   /// - Throws: ``ExperimentError``, ``ProblemError``, ``UndecidedRounding``.
   public init(
@@ -127,7 +141,7 @@ public struct DriftExperiment: Sendable {
     softcap: NumberLiteral? = nil, recipes: [Recipe], layers: [Int]? = nil, heads: [Int]? = nil,
     comparisons: [ShiftPair] = [ShiftPair(0, 16)],
     sweep: [ShiftPair] = [], lengths: [Int]? = nil, usesStoredFrequencies: Bool = false,
-    queries: Set<Int>? = nil
+    pattern: AttentionPattern? = nil, queries: Set<Int>? = nil
   ) throws {
     guard !recipes.isEmpty else { throw ExperimentError.empty("recipes") }
     guard !comparisons.isEmpty || !sweep.isEmpty else { throw ExperimentError.empty("shifts") }
@@ -136,9 +150,13 @@ public struct DriftExperiment: Sendable {
     self.scale = scale
     self.softcap = softcap
     self.usesStoredFrequencies = usesStoredFrequencies
-    mask = .causal
     self.layers = Array(Set(layers ?? input.layers)).sorted()
     shape = try Self.commonShape(of: self.layers, input)
+    self.pattern = pattern ?? AttentionPattern(causalOver: shape.keyTokens)
+    guard self.pattern.tokens == shape.keyTokens else {
+      throw ExperimentError.patternOfOtherTokens(self.pattern.tokens, tokens: shape.keyTokens)
+    }
+    sequences = self.pattern.sequences(queryTokens: shape.queryTokens)
     self.heads = Array(Set(heads ?? Array(0..<shape.heads))).sorted()
     guard !self.heads.isEmpty else { throw ExperimentError.empty("heads") }
     for head in self.heads where !(0..<shape.heads).contains(head) {
@@ -155,7 +173,7 @@ public struct DriftExperiment: Sendable {
       throw ExperimentError.repeatedShifts(repeated)
     }
     for pair in comparisons + sweep {
-      for shift in [pair.first, pair.second] { _ = try TokenPositions(tokens: shape.keyTokens, shift: shift) }
+      for shift in [pair.first, pair.second] { try Self.check(shift: shift, of: self.pattern) }
     }
     self.lengths = Array(Set(lengths ?? Self.defaultLengths(shape.keyTokens))).sorted()
     for length in self.lengths where !(1...shape.keyTokens).contains(length) {
@@ -168,10 +186,14 @@ public struct DriftExperiment: Sendable {
     for query in (queries ?? []).sorted() where !(0..<shape.queryTokens).contains(query) {
       throw ExperimentError.queryOutOfRange(query, queries: shape.queryTokens)
     }
-    let (mask, shape) = (mask, shape)
-    let pairs =
-      queries.map { $0.reduce(0) { $0 + mask.visibleKeys(ofQuery: $1, in: shape).count } }
-      ?? mask.visiblePairs(in: shape)
+    let firstToken = shape.token(ofQuery: 0)
+    let pairs = sequences.reduce(0) { sum, sequence in
+      guard let queries else { return sum + sequence.visiblePairs }
+      return sequence.queries.reduce(sum) { sum, token in
+        guard queries.contains(token - firstToken) else { return sum }
+        return sequence.visibleKeys(ofToken: token).reduce(sum) { $0 + $1.count }
+      }
+    }
     workload = try Self.workload(
       pairs: pairs, layers: self.layers, heads: self.heads,
       comparisons: comparisons.count + sweep.count)
@@ -182,6 +204,17 @@ public struct DriftExperiment: Sendable {
 
   /// Whether a query is measured.
   func measures(query: Int) -> Bool { queries?.contains(query) ?? true }
+
+  /// Every position of the pattern stays within ±2^53.
+  private static func check(shift: Int, of pattern: AttentionPattern) throws {
+    let (least, greatest) = (pattern.positions.min() ?? 0, pattern.positions.max() ?? 0)
+    let (first, firstOverflows) = least.addingReportingOverflow(shift)
+    let (last, lastOverflows) = greatest.addingReportingOverflow(shift)
+    guard !firstOverflows, !lastOverflows, first >= -TokenPositions.limit, last <= TokenPositions.limit else {
+      throw ProblemError.positionOutOfRange(
+        first: firstOverflows ? Int.min : first, last: lastOverflows ? Int.max : last, shift: shift)
+    }
+  }
 
   private static func firstRepeated<Element: Hashable>(_ elements: [Element]) -> Element? {
     var seen: Set<Element> = []

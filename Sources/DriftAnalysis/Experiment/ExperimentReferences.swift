@@ -10,17 +10,12 @@ struct ExperimentReferences {
   let indexOfRecipe: [Int]
   private let problems: [ReferenceProblem]
   private let trigonometries: [ReferenceTrigonometry]
-  private let keyTokens: Int
-  private let threads: Int
-
   init(_ experiment: DriftExperiment, threads: Int) throws {
     (problems, indexOfRecipe) = try Self.problems(of: experiment)
-    keyTokens = experiment.shape.keyTokens
-    self.threads = threads
-    let positions = Array(0..<experiment.shape.keyTokens)
     trigonometries = problems.map {
       ReferenceTrigonometry(
-        angles: $0.angles, attentionFactor: $0.attentionFactor, positions: positions, threads: threads)
+        angles: $0.angles, attentionFactor: $0.attentionFactor, positions: experiment.pattern.positions,
+        threads: threads)
     }
   }
 
@@ -66,9 +61,10 @@ struct ExperimentReferences {
     }
   }
 
-  func heads(keys: [Double]) -> [ReferenceHead] {
+  /// The keys of a sequence: row t of the trigonometry is that of token t.
+  func heads(keys: [Double], tokens: [Int]) -> [ReferenceHead] {
     zip(problems, trigonometries).map {
-      ReferenceHead(problem: $0, trigonometry: $1, keys: keys, keyRows: Array(0..<keyTokens))
+      ReferenceHead(problem: $0, trigonometry: $1, keys: keys, keyRows: tokens)
     }
   }
 }

@@ -74,7 +74,7 @@ struct ReferenceColumns: Sendable {
           let rows = first..<min(first + DriftExperiment.tileSize, queries.count)
           let visible = rows.map { row -> Range<Int> in
             let query = queries.lowerBound + row
-            let seen = experiment.mask.visibleKeys(ofQuery: query, in: experiment.shape).clamped(to: keys)
+            let seen = experiment.shape.causalKeys(ofQuery: query).clamped(to: keys)
             guard experiment.measures(query: query), !seen.isEmpty else { return 0..<0 }
             // Causal: what is seen of a range begins at its first key.
             return 0..<seen.upperBound - keys.lowerBound

@@ -33,7 +33,7 @@ extension SequenceParallelComparison {
       if group?.head != keyHead {
         group = (keyHead, try HeadKeys(self, keyHead: keyHead, table, trigonometry))
       }
-      let rows = try HeadRows(self, head: head, keys: group!.keys, table)
+      let rows = try RankedHead(self, head: head, keys: group!.keys, table)
       let blocks = (tokens + Self.blockSize - 1) / Self.blockSize
       try concurrentMerge(count: blocks, threads: threads, window: max(1, 4 * min(threads, 1024))) { index in
         try rows.block(
@@ -92,7 +92,7 @@ private struct OutputBlock: Sendable {
 }
 
 /// One query head.
-private struct HeadRows: Sendable {
+private struct RankedHead: Sendable {
   private let comparison: SequenceParallelComparison
   private let keys: HeadKeys
   private let head: EmulatedHead

@@ -25,11 +25,12 @@ final class DifferenceTable {
   /// The word of the ``RowPlace`` of the first maximum.
   private let places: UnsafeMutablePointer<Int64>?
   private let nonfiniteCounts: UnsafeMutablePointer<Int>
-  /// All slots that differ from an empty table's: early tiles of a causal mask reach few keys.
-  private(set) var touched = 0..<0
+  /// All slots that differ from an empty table's: a tile reaches the keys of its document, and early tiles few of them.
+  private(set) var touched: TouchedSlots
 
   init(count: Int, keeping statistics: Statistics) {
     self.count = count
+    touched = TouchedSlots(count: count)
     magnitudes = SumColumn(count: count)
     signed = statistics.contains(.signed) ? SumColumn(count: count) : nil
     squares = statistics.contains(.squares) ? SumColumn(count: count) : nil
@@ -48,27 +49,20 @@ final class DifferenceTable {
   }
 
   func reset() {
-    let (first, n) = (touched.lowerBound, touched.count)
-    magnitudes.reset(touched)
-    signed?.reset(touched)
-    squares?.reset(touched)
-    (maxima + first).initialize(repeating: -1, count: n)
-    (nonfiniteCounts + first).initialize(repeating: 0, count: n)
-    touched = 0..<0
-  }
-
-  private func touch(_ slots: Range<Int>) {
-    precondition(slots.lowerBound >= 0 && slots.upperBound <= count)
-    if slots.isEmpty { return }
-    touched =
-      touched.isEmpty
-      ? slots : min(touched.lowerBound, slots.lowerBound)..<max(touched.upperBound, slots.upperBound)
+    for slots in touched.ranges {
+      magnitudes.reset(slots)
+      signed?.reset(slots)
+      squares?.reset(slots)
+      (maxima + slots.lowerBound).initialize(repeating: -1, count: slots.count)
+      (nonfiniteCounts + slots.lowerBound).initialize(repeating: 0, count: slots.count)
+    }
+    touched.removeAll()
   }
 
   /// Adds the finite differences δ[k] of one query's row to slots first + k. Each slot's rows come in
   /// ascending order of place.
   func add(_ differences: UnsafePointer<Double>, count n: Int, at first: Int, _ place: RowPlace) {
-    touch(first..<first + n)
+    touched.add(first..<first + n)
     let maxima = maxima + first
     let mayRaise = ropedrift_add_differences(
       differences, n, magnitudes.kernelColumn(at: first, count: n),
@@ -93,15 +87,18 @@ final class DifferenceTable {
 
   /// Counts a pair whose difference is not finite.
   func addNonfinite(at slot: Int) {
-    touch(slot..<slot + 1)
+    touched.add(slot..<slot + 1)
     nonfiniteCounts[slot] += 1
   }
 
   /// Adds a table of pairs that come later in the order of places.
   func merge(_ other: DifferenceTable) {
     precondition(other.count == count)
-    let slots = other.touched
-    touch(slots)
+    for slots in other.touched.ranges { merge(other, slots) }
+  }
+
+  private func merge(_ other: DifferenceTable, _ slots: Range<Int>) {
+    touched.add(slots)
     magnitudes.merge(other.magnitudes, slots)
     if let signed, let others = other.signed { signed.merge(others, slots) }
     if let squares, let others = other.squares { squares.merge(others, slots) }

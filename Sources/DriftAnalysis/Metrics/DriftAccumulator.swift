@@ -37,7 +37,7 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
   /// Forgets everything and expects rows of `queries` of a head.
   public func reset(layer: Int, head: Int, queries: Range<Int>) {
     span = RowSpan(layer: layer, head: head, queries: queries)
-    attentionKeys.reset(probabilityKeys.touched)
+    for slots in probabilityKeys.touched.ranges { attentionKeys.reset(slots) }
     for table in [logitKeys, probabilityKeys, logitDistances, probabilityDistances] { table.reset() }
     keyCounts.reset()
     distanceCounts.reset()
@@ -109,7 +109,9 @@ public final class DriftAccumulator: PairAccumulator, @unchecked Sendable {
   func merge(_ later: DriftAccumulator) {
     logitKeys.merge(later.logitKeys)
     probabilityKeys.merge(later.probabilityKeys)
-    attentionKeys.merge(later.attentionKeys, later.probabilityKeys.touched)
+    for slots in later.probabilityKeys.touched.ranges {
+      attentionKeys.merge(later.attentionKeys, slots)
+    }
     logitDistances.merge(later.logitDistances)
     probabilityDistances.merge(later.probabilityDistances)
     keyCounts.merge(later.keyCounts)

@@ -146,11 +146,18 @@ public struct PairGeometry: Sendable {
   }
 
   /// The queries in ascending tiles of at most `size`, cut where a prefix ends.
-  public func tiles(ofAtMost size: Int, lengths: [Int] = []) -> [Range<Int>] {
+  ///
+  /// - Parameter queries: which ones; nil for all.
+  public func tiles(
+    ofAtMost size: Int, lengths: [Int] = [], within queries: Range<Int>? = nil
+  ) -> [Range<Int>] {
     precondition(size > 0)
-    let ends = Set(lengths.map(queryCount(ofPrefix:)) + [queryTokens]).sorted()
+    let queries = queries ?? 0..<queryTokens
+    let ends = Set(
+      lengths.map(queryCount(ofPrefix:)).filter(queries.contains) + [queries.upperBound]
+    ).sorted()
     var tiles: [Range<Int>] = []
-    var start = 0
+    var start = queries.lowerBound
     for end in ends {
       while start < end {
         tiles.append(start..<min(start + size, end))

@@ -4,22 +4,37 @@
 /// Counts per slot, kept as their first differences.
 struct VisibleCounts {
   private var steps: [Int]
+  private var touched: TouchedSlots
 
-  init(count: Int) { steps = Array(repeating: 0, count: count + 1) }
+  init(count: Int) {
+    steps = Array(repeating: 0, count: count + 1)
+    touched = TouchedSlots(count: count + 1)
+  }
 
-  mutating func reset() { steps.withUnsafeMutableBufferPointer { $0.update(repeating: 0) } }
+  mutating func reset() {
+    steps.withUnsafeMutableBufferPointer { steps in
+      for slots in touched.ranges {
+        UnsafeMutableBufferPointer(rebasing: steps[slots]).update(repeating: 0)
+      }
+    }
+    touched.removeAll()
+  }
 
   /// Counts each slot of `slots` once.
   mutating func add(_ slots: Range<Int>) {
+    touched.add(slots.lowerBound..<slots.lowerBound + 1)
+    touched.add(slots.upperBound..<slots.upperBound + 1)
     steps[slots.lowerBound] += 1
     steps[slots.upperBound] -= 1
   }
 
   mutating func merge(_ other: VisibleCounts) {
     precondition(other.steps.count == steps.count)
+    let ranges = other.touched.ranges
+    for slots in ranges { touched.add(slots) }
     steps.withUnsafeMutableBufferPointer { steps in
       other.steps.withUnsafeBufferPointer { theirs in
-        for slot in steps.indices { steps[slot] &+= theirs[slot] }
+        for slots in ranges { for slot in slots { steps[slot] &+= theirs[slot] } }
       }
     }
   }

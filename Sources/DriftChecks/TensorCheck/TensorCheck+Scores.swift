@@ -169,7 +169,7 @@ private struct HeadScores: Sendable {
   }
 
   /// The keys that a query sees.
-  func visible(_ query: Int) -> Range<Int> { AttentionMask.causal.visibleKeys(ofQuery: query, in: shape) }
+  func visible(_ query: Int) -> Range<Int> { shape.causalKeys(ofQuery: query) }
 
   /// (tile, keys), or (tile, d) of outputs: the exact values rounded to binary64 (logits correctly, others within a bound), and the
   /// greatest bound on the error of one, in units in the last place of the tensor's format at it. Every query sees the keys from 0

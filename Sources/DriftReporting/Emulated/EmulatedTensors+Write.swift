@@ -153,7 +153,7 @@ private struct EmulatedSource {
           let queries = first..<min(first + block, start + count)
           return try Self.rows(
             of: kind, rows, queries: queries,
-            visible: queries.map { EmulatedTensors.mask.visibleKeys(ofQuery: $0, in: shape) }, layer, values)
+            visible: queries.map { shape.causalKeys(ofQuery: $0) }, layer, values)
         }
         for rows in chunk { try body(rows) }
       }

@@ -32,7 +32,7 @@ public struct EmulatedTensors: Sendable {
   public let layout: SafetensorsLayout
 
   /// Which keys a query sees.
-  static let mask = AttentionMask.causal
+  static let mask = AttentionMask.full
   /// The value of the metadata's `stage` that no reader takes for vectors before rotation.
   public static let stage = "emulated"
   /// The name of the positions' tensor.
@@ -138,7 +138,7 @@ public struct EmulatedTensors: Sendable {
       AttentionInput.Metadata.base: embedding.base.text,
       AttentionInput.Metadata.rotarySize: String(embedding.rotarySize),
       AttentionInput.Metadata.scaling: embedding.scaling.isDefault ? "none" : embedding.scaling.spelling,
-      "scale": scale.inWords, "softcap": softcap?.text ?? "none", "mask": mask.rawValue,
+      "scale": scale.inWords, "softcap": softcap?.text ?? "none", "mask": mask.spelling,
       "shift": String(shift), "input": input.spelling, "input.sha256": try input.identity(),
       "recipe": JSONText.text(of: recipe.jsonValue, .compact), "ropedrift.version": toolVersion,
     ]

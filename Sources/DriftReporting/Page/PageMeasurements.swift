@@ -114,7 +114,7 @@ public struct PageMeasurements: Sendable {
       let problem = StageAttribution.Problem(
         input: experiment.input, embedding: experiment.embedding, scale: experiment.scale,
         softcap: experiment.softcap, layers: [worst.0.layer], heads: [worst.0.head], comparisons: [shifts],
-        usesStoredFrequencies: experiment.usesStoredFrequencies)
+        usesStoredFrequencies: experiment.usesStoredFrequencies, pattern: experiment.pattern)
       let attribution = try StageAttribution(problem, recipes: [recipe.emulation.recipe])
       return .measured(try attribution.run(threads: threads), layer: worst.0.layer, head: worst.0.head)
     } catch let error as AttributionError {

@@ -81,14 +81,35 @@ public struct RunRecord: Sendable {
 
   private var measured: JSONValue {
     let experiment = results.experiment
-    var object: JSONObject = ["mode": "isolated", "positions": "continuous"]
-    object["mask"] = .string(experiment.mask.rawValue)
+    var object: JSONObject = ["mode": "isolated"]
+    object["positions"] = .string(experiment.pattern.policy.name)
+    object["mask"] = .string(experiment.pattern.mask.spelling)
+    if !experiment.pattern.isCausal { object["pattern"] = Self.packing(experiment.pattern) }
     object["layers"] = .array(experiment.layers.map(JSONValue.integer))
     object["heads"] = .array(experiment.heads.map(JSONValue.integer))
     object["shifts"] = .array(experiment.comparisons.map(Self.pair))
     object["sweep"] = .array(experiment.sweep.map(Self.pair))
     object["lengths"] = .array(experiment.lengths.map(JSONValue.integer))
     object["reference_frequencies"] = experiment.usesStoredFrequencies ? "stored by each recipe" : "exact"
+    return .object(object)
+  }
+
+  /// How a window is packed: its documents, its chunks where documents have several, listed positions.
+  static func packing(_ pattern: AttentionPattern) -> JSONValue {
+    let layout = pattern.documents
+    var object: JSONObject = [:]
+    object["document_lengths"] = .array(layout.documents.map { .integer($0.length) })
+    if layout.documents.contains(where: { $0.domain != nil }) {
+      object["domains"] = .array(layout.documents.map { $0.domain.map(JSONValue.string) ?? .null })
+    }
+    object["tag_tokens"] = .integer(layout.documents.first?.tagTokens ?? 0)
+    if layout.chunks.count > layout.documents.count {
+      object["chunks"] = .array(
+        layout.chunks.map { .array([.integer($0.document), .integer($0.tokens.count)]) })
+    }
+    if case .list(let positions) = pattern.policy {
+      object["positions"] = .array(positions.map(JSONValue.integer))
+    }
     return .object(object)
   }
 

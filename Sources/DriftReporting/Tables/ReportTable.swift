@@ -170,13 +170,18 @@ extension Cell {
   }
 
   static func driftMetrics(_ totals: DriftTotals, _ recipe: RecipeResults) -> [Cell] {
+    driftMetrics(totals, bound: recipe.shareBound)
+  }
+
+  /// The columns of ``ColumnDescription/driftMetrics``.
+  static func driftMetrics(_ totals: DriftTotals, bound: ShareBound) -> [Cell] {
     let logit = totals.concentration(in: .logit)
     let probability = totals.concentration(in: .probability)
     return [
       .integer(totals.visiblePairs), Cell(totals.dWeighted), Cell(totals.dUnweighted), Cell(totals.dSigned),
       Cell(totals.sumAbsLogitDifference), Cell(totals.dLogit), Cell(totals.dLogitUnscaled),
       Cell(logit?.share),
-      Cell(probability?.share), Cell(logit?.uniformShare), Cell(recipe.shareBound.value),
+      Cell(probability?.share), Cell(logit?.uniformShare), Cell(bound.value),
       Cell(logit?.ratioToOthers), Cell(probability?.ratioToOthers), Cell(probability?.relativeChange),
       Cell(totals.fiveKeyFraction(in: .logit)), Cell(totals.fiveKeyFraction(in: .probability)),
     ]

@@ -49,7 +49,7 @@ extension ReportTable {
       + errorCells(logit, .logit) + errorCells(probability, .probability)
   }
 
-  private static func spread(_ space: ValueSpace) -> [ColumnDescription] {
+  static func spread(_ space: ValueSpace) -> [ColumnDescription] {
     let empty = ColumnDescription.noFiniteDifference
     let name = space.rawValue
     return [
@@ -83,7 +83,7 @@ extension ReportTable {
     ]
   }
 
-  private static func spreadCells(_ sums: DifferenceSums) -> [Cell] {
+  static func spreadCells(_ sums: DifferenceSums) -> [Cell] {
     let place = sums.maximumPlace
     return [
       .integer(sums.nonfiniteCount), Cell(sums.mean), Cell(sums.maximum), Cell(place?.layer),

@@ -131,6 +131,37 @@ public struct RowAttention: Sendable {
     }
   }
 
+  /// The output of a row whose probabilities are known, of a recipe without a softmax stage of its own: the same bits as
+  /// ``row(_:runs:values:place:probabilities:output:)`` gives, without its probabilities being computed again.
+  ///
+  /// - Parameters:
+  ///   - logits: the row's logits.
+  ///   - probabilities: what the recipe makes of them, a number a visible key in the order of the runs.
+  ///   - runs: the visible keys, counted from the values' first token.
+  ///   - values: the values of at least these keys.
+  ///   - place: which query, layer and head.
+  ///   - output: d places.
+  /// - Precondition: the recipe has no softmax stage; the places ascend.
+  /// - Throws: ``UndecidedRounding``.
+  public func output(
+    _ logits: UnsafeBufferPointer<Double>, probabilities: UnsafeBufferPointer<Double>, runs: [KeyRun],
+    values: EmulatedValues, place: ScorePlace, into output: UnsafeMutableBufferPointer<Double>
+  ) throws {
+    precondition(!hasSoftmax)
+    let keys = VisibleKeys(runs)
+    if keys.count == 0 {
+      output.update(repeating: 0)
+    } else if isPlain {
+      try withUnsafeTemporaryAllocation(of: Double.self, capacity: keys.count) {
+        try row(logits, runs: runs, values: values, place: place, probabilities: $0, output: output)
+      }
+    } else if logits.contains(where: { $0.isNaN || $0 == .infinity }) {
+      output.update(repeating: .nan)
+    } else {
+      try self.output(probabilities, keys, values, output)
+    }
+  }
+
   private func plainRow(
     _ inputs: UnsafeBufferPointer<Double>, _ runs: [KeyRun], _ values: EmulatedValues?, _ place: ScorePlace,
     _ probabilities: UnsafeMutableBufferPointer<Double>, _ output: UnsafeMutableBufferPointer<Double>?

@@ -30,6 +30,7 @@ struct AttributeCommand: PrintingCommand {
   var shifts: [String] = []
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
+  @OptionGroup var pattern: PatternOptions
   @Flag(help: "Keep unrounded stages exact instead of carrying them in fp64; slow, for small inputs.")
   var exact = false
   @Flag(help: "Measure sets of widened stages and print the frontier of cost and d_logit.")
@@ -124,12 +125,13 @@ struct AttributeCommand: PrintingCommand {
 
   private func resolvedProblem(_ attention: AttentionInput) throws -> StageAttribution.Problem {
     let layers = try selection.resolveLayers(of: attention)
-    let resolved = try problem.resolve(for: attention)
+    let resolved = try problem.resolve(for: attention, layers: layers, computesWindows: true)
     return StageAttribution.Problem(
       input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
       scale: resolved.scale, softcap: resolved.softcap,
       layers: layers.map(\.index), heads: try selection.resolveHeads(of: layers[0], in: attention),
-      comparisons: try ShiftOptions.pairs(shifts), usesStoredFrequencies: resolved.usesStoredFrequencies)
+      comparisons: try ShiftOptions.pairs(shifts), usesStoredFrequencies: resolved.usesStoredFrequencies,
+      pattern: try pattern.resolve(tokens: layers[0].keyTokens, window: resolved.window))
   }
 
   /// `METRIC=VALUE`.
@@ -163,6 +165,7 @@ struct AttributeCommand: PrintingCommand {
     command.add(shifts: shifts)
     command.add(selection)
     command.add(problem)
+    pattern.add(to: &command)
     command.add("--exact", if: exact)
     command.add("--mends", if: mends)
     for budget in budget { command.add("--budget", budget) }

@@ -32,9 +32,12 @@ struct BaselineOptions: ParsableArguments {
   @OptionGroup var shifts: ShiftOptions
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
+  @OptionGroup var pattern: PatternOptions
 
   /// The words of the report that is measured.
-  var command: [String] { CanonicalCommand(report: input, recipes, shifts, selection, problem).words }
+  var command: [String] {
+    CanonicalCommand(report: input, recipes, shifts, selection, problem, pattern).words
+  }
 
   /// Whether nothing but the input may have been typed, so that a recorded set-up is meant.
   var saysOnlyTheInput: Bool { command.count == 2 + (input.input == nil ? 0 : 1) }
@@ -42,7 +45,8 @@ struct BaselineOptions: ParsableArguments {
   /// Measures the set-up that was typed.
   func measured(_ threads: ThreadsOption, _ console: Console) throws -> Baseline {
     let experiment = try DriftExperiment(
-      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
+      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem,
+      pattern: pattern)
     let meter = console.progress("pairs", total: experiment.workload)
     let results = try experiment.run(threads: threads.count) { meter.advance(by: $0) }
     meter.finish()

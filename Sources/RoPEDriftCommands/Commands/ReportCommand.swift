@@ -20,6 +20,11 @@ struct ReportCommand: PrintingCommand {
         ropedrift report capture.safetensors -o out --recipe hf-bf16 --recipe fp32 --shifts 0,16 --shifts 0,4096
         ropedrift report -o out --html --figure-renderer .venv-figures/bin/python
         ropedrift report -o out --force --layers 7 --heads 0-3 --sweep 0,2,4,8,15,17,100 --against-shift 16
+        ropedrift report shift-0.safetensors --against shift-16.safetensors --null null.safetensors -o runs
+
+      With --against, INPUT and FILE are captures of whole model runs at two shifts. The folder then holds propagated.csv, \
+      propagated_tokens.csv, propagated_distances.csv and propagated_lengths.csv: the whole difference, its isolated part \
+      (INPUT's q and k at both shifts) and the null control, side by side.
       """)
 
   @OptionGroup var input: InputArgument
@@ -31,8 +36,10 @@ struct ReportCommand: PrintingCommand {
   var force = false
   @OptionGroup var recipes: RecipeOptions
   @OptionGroup var shifts: ShiftOptions
+  @OptionGroup var against: AgainstOptions
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
+  @OptionGroup var pattern: PatternOptions
   @OptionGroup var page: PageOptions
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var printing: PrintingOptions
@@ -43,8 +50,10 @@ struct ReportCommand: PrintingCommand {
       throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
     }
     let location = try OutputLocation(checking: output, replacing: force)
+    if try against.comparesRuns(input, shifts, problem, pattern, page) { return try compareRuns(location) }
     let experiment = try DriftExperiment(
-      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
+      input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem,
+      pattern: pattern)
     let request = try page.resolve(recipes: experiment.emulations.map(\.recipe))
 
     let folder = try StagedFolder(at: location)
@@ -53,7 +62,7 @@ struct ReportCommand: PrintingCommand {
       let results = try experiment.run(threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
       let record = try RunRecord(
-        command: CanonicalCommand(report: input, recipes, shifts, selection, problem).words
+        command: CanonicalCommand(report: input, recipes, shifts, selection, problem, pattern).words
           + self.page.canonicalWords,
         toolVersion: RoPEDriftVersion.current, results: results)
       let page = try request?.page(of: results, threads: threads.count) { console.note($0) }
@@ -73,6 +82,32 @@ struct ReportCommand: PrintingCommand {
     if let failure = results.2 {
       throw CommandFailure(
         .failed, "\(failure.description); the report at '\(output)' is whole but holds no pictures")
+    }
+  }
+
+  /// With `--against`: whole runs.
+  private func compareRuns(_ location: OutputLocation) throws {
+    let console = Console.current
+    let experiment = try against.experiment(
+      input, recipes: recipes, shifts: shifts, selection: selection, problem: problem)
+    var command = CanonicalCommand(report: input, recipes, shifts, selection, problem, pattern)
+    command.add(against)
+    let report = PropagatedReport(command: command.words, toolVersion: RoPEDriftVersion.current)
+    let folder = try StagedFolder(at: location)
+    let results = try InterruptionGuard.protecting(cleanup: { folder.discard() }) {
+      let meter = console.progress("pairs", total: experiment.workload)
+      let results = try report.run(experiment, into: folder, threads: threads.count) { meter.advance(by: $0) }
+      meter.finish()
+      if let left = try folder.commit() {
+        console.note("the report that was replaced could not be removed and is now at \(left)")
+      }
+      return results
+    }
+    if printing.json {
+      try console.print(json: try report.json(results))
+    } else {
+      try console.write(results.text)
+      try console.print("written to \(output)")
     }
   }
 

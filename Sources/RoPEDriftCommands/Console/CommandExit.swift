@@ -47,6 +47,7 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
     case let error as OutputError: self.init(error.isWrongUsage ? .wrongUsage : .failed, error.description)
     case let error as FormatError: self.init(.wrongUsage, error.description)
     case let error as ProblemError: self.init(.wrongUsage, error.description)
+    case let error as PatternError: self.init(.wrongUsage, error.description)
     case let error as SequenceParallelismError: self.init(.wrongUsage, error.description)
     case let error as TileError: self.init(.wrongUsage, error.description)
     case let error as RecipeError:
@@ -73,6 +74,7 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
       case .allowance, .unknownMetric: self.init(.wrongUsage, error.description)
       }
     case let error as ComparisonInputError: self.init(.comparisonMissing, error.description)
+    case let error as UnfitRunError: self.init(.comparisonMissing, error.description)
     case let error as BudgetError: self.init(.failed, error.description)
     case let error as ComparatorError: self.init(.wrongUsage, error.description)
     case let error as UndecidedRounding: self.init(.failed, error.description)

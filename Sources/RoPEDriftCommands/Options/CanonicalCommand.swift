@@ -15,13 +15,14 @@ struct CanonicalCommand {
   /// The report of an input.
   init(
     report input: InputArgument, _ recipes: RecipeOptions, _ shifts: ShiftOptions,
-    _ selection: SelectionOptions, _ problem: ProblemOptions
+    _ selection: SelectionOptions, _ problem: ProblemOptions, _ pattern: PatternOptions
   ) {
     self.init("report", input: input)
     add(recipes)
     add(shifts)
     add(selection)
     add(problem)
+    pattern.add(to: &self)
   }
 
   /// Adds an option that has a value; a value that begins with a minus goes behind an equals sign.
@@ -33,6 +34,12 @@ struct CanonicalCommand {
   /// Adds a flag where it is set.
   mutating func add(_ flag: String, if isSet: Bool) {
     if isSet { words.append(flag) }
+  }
+
+  /// Adds the runs that INPUT is compared with.
+  mutating func add(_ against: AgainstOptions) {
+    add("--against", against.against)
+    add("--null", against.null)
   }
 
   /// Adds recipes, a composed one by its full name.

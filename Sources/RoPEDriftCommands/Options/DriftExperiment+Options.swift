@@ -10,7 +10,7 @@ extension DriftExperiment {
   /// - Throws: ``CommandFailure`` and the typed errors of what is read.
   init(
     input: InputArgument, recipes: RecipeOptions, shifts: ShiftOptions, selection: SelectionOptions,
-    problem: ProblemOptions
+    problem: ProblemOptions, pattern: PatternOptions
   ) throws {
     let chosen = try recipes.resolve(default: RecipeRegistry.all)
     let comparisons = try shifts.comparisons()
@@ -19,13 +19,14 @@ extension DriftExperiment {
     let attention = try input.open()
     let layers = try selection.resolveLayers(of: attention)
     let heads = try selection.resolveHeads(of: layers[0], in: attention)
-    let resolved = try problem.resolve(for: attention, layers: layers)
+    let resolved = try problem.resolve(for: attention, layers: layers, computesWindows: true)
+    let chosenPattern = try pattern.resolve(tokens: layers[0].keyTokens, window: resolved.window)
     do {
       try self.init(
         input: attention, embedding: try resolved.embedding(headSize: layers[0].headSize),
         scale: resolved.scale, softcap: resolved.softcap,
         recipes: chosen, layers: layers.map(\.index), heads: heads, comparisons: comparisons, sweep: sweep,
-        lengths: lengths, usesStoredFrequencies: resolved.usesStoredFrequencies)
+        lengths: lengths, usesStoredFrequencies: resolved.usesStoredFrequencies, pattern: chosenPattern)
     } catch let error as ExperimentError {
       throw CommandFailure(.wrongUsage, error.description)
     }

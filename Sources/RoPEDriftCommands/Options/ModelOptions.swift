@@ -145,8 +145,8 @@ struct ChosenModel: Sendable {
     }
   }
 
-  /// Refuses what the engines do not compute yet. The one place to open when they do: pass
-  /// ``ResolvedProblem/window`` on to them, and drop the check here.
+  /// Refuses a window in commands that know the full mask only; those that take `--mask` pass ``ResolvedProblem/window`` to
+  /// ``PatternOptions/resolve(tokens:window:)``.
   ///
   /// - Parameter longestRow: the most keys that a query sees in what is computed.
   /// - Throws: ``CommandFailure`` (wrong usage).
@@ -154,7 +154,7 @@ struct ChosenModel: Sendable {
     if let window = layer.window, longestRow > window {
       throw CommandFailure(
         .wrongUsage,
-        "model \(name) has a window of \(window) keys, and a query here sees \(longestRow): windows are not computed yet; take at most \(window) tokens, or say the problem with --base and --layout instead of --model"
+        "model \(name) has a window of \(window) keys, and a query here sees \(longestRow): this command computes no windows (report and attribute do); take at most \(window) tokens, or say the problem with --base and --layout instead of --model"
       )
     }
   }

@@ -100,11 +100,12 @@ public struct ProblemOptions: ParsableArguments {
   ///   - input: the input.
   ///   - layers: the layers that are computed, which are checked against the model; all of the input if nil.
   ///   - computesRows: whether every query's whole row is computed, so that a model's window matters.
+  ///   - computesWindows: whether a model's window can be computed.
   /// - Throws: ``CommandFailure``: wrong usage where a flag is to blame, else a failure that names the file; ``ModelError``.
-  public func resolve(for input: AttentionInput, layers: [AttentionLayer]? = nil, computesRows: Bool = true)
-    throws
-    -> ResolvedProblem
-  {
+  public func resolve(
+    for input: AttentionInput, layers: [AttentionLayer]? = nil, computesRows: Bool = true,
+    computesWindows: Bool = false
+  ) throws -> ResolvedProblem {
     let model = try frequencies.model.resolve {
       [$0.headSize, $0.rotaryPart, $0.base, $0.scaling, $0.window]
     }
@@ -114,7 +115,7 @@ public struct ProblemOptions: ParsableArguments {
       try model.checkSizes(shapes, of: input)
       try model.checkTypes(shapes, of: input)
       try model.refuseWhatIsNotComputed(
-        longestRow: computesRows ? shapes.map(\.keyTokens).max() ?? 0 : 0)
+        longestRow: computesRows && !computesWindows ? shapes.map(\.keyTokens).max() ?? 0 : 0)
     }
     let layout = try MetadataResolver(input: input, model: model).layout(flag: layout).value
     var resolved = try frequencies.resolve(for: input, layout: layout, model: model)

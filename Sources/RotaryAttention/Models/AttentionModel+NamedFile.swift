@@ -16,7 +16,7 @@ extension AttentionModel {
       [
         "name", "source", "verified", "heads", "kv_heads", "head_size", "rotary_size", "layout", "base",
         "scaling", "max_positions", "scale", "softcap", "window", "layers", "layer_pattern", "layer_types",
-        "remarks", "cautions", "open",
+        "sizes", "remarks", "cautions", "open",
       ], of: "a model")
     func required<Value>(_ value: Value?, _ key: String) throws -> Value {
       guard let value else { throw fields.invalid(key, expected: "a value") }
@@ -31,6 +31,7 @@ extension AttentionModel {
     layout = try required(fields.text("layout").flatMap(RotaryLayout.init(rawValue:)), "layout")
     maximumPositions = try required(fields.integer("max_positions"), "max_positions")
     softcap = try fields.positive("softcap")
+    sizes = try fields.object("sizes").map(ModelSizes.init(namedFile:))
     remarks = try fields.texts("remarks") ?? []
     cautions = try fields.texts("cautions") ?? []
     if open.contains(where: { $0.name == .scale }) {

@@ -26,6 +26,8 @@ public struct AttentionModel: Sendable, Hashable {
   public let layerTypes: [ModelLayerType]
   /// The kind of each layer, layer 0 first; empty where all are alike or the source does not say.
   public let typeOfLayer: [String]
+  /// Sizes outside attention; nil where the source does not say, and for models that are not dense.
+  public let sizes: ModelSizes?
   /// What a reader should know.
   public let remarks: [String]
   /// What a user of the model has to be told before figures: unverified values, defaults that stand in for missing keys.

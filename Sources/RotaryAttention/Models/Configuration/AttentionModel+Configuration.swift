@@ -149,7 +149,8 @@ struct ConfigurationReader {
       verified: "read as huggingface/transformers 5.23.0 reads it", heads: heads,
       keyValueHeads: keyValueHeads,
       layout: layout, maximumPositions: positions, scale: scale, softcap: softcap, layerTypes: types,
-      typeOfLayer: types.count == 1 ? [] : typeOfLayer, remarks: remarks, cautions: cautions, open: open)
+      typeOfLayer: types.count == 1 ? [] : typeOfLayer, sizes: try sizes(), remarks: remarks,
+      cautions: cautions, open: open)
   }
 
   private mutating func keyValueHeads(_ heads: Int?) throws -> Int? {
