@@ -179,6 +179,7 @@ import Testing
     (["--model", "deepseek-v3"], .failed, "does not say"),
     (["--model", "llama-2-7b", "--mask", "window:3"], .wrongUsage, "--mask"),
     (["--model", "llama-2-7b", "--contexts", "0"], .wrongUsage, "no number of tokens"),
+    (["--model", "llama-2-7b", "--document-lengths", "999999"], .wrongUsage, "no documents are shorter"),
     (["--model", "llama-2-7b", "--document-lengths", "a"], .wrongUsage, "no number of tokens"),
     (["--model", "llama-2-7b", "--documents", "lognormal"], .wrongUsage, "unknown generator"),
   ]) func operationsThatCannotBeCountedAreAnswered(_ flags: [String], _ exit: CommandExit, _ message: String)

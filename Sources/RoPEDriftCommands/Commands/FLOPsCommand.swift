@@ -100,6 +100,11 @@ struct FLOPsCommand: PrintingCommand {
         }
       }
     }
+    guard !rows.isEmpty else {
+      throw CommandFailure(
+        .wrongUsage,
+        "no documents are shorter than a window; name shorter --document-lengths or longer --contexts")
+    }
     if printing.json { try Console.current.print(json: json(rows)) } else { try print(rows, operations) }
   }
 
