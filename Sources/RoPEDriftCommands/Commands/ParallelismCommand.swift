@@ -21,6 +21,7 @@ struct ParallelismCommand: PrintingCommand {
 
   @OptionGroup var input: InputArgument
   @OptionGroup var recipes: RecipeOptions
+  @OptionGroup var tiles: TileOptions
   @Option(help: ArgumentHelp("Numbers of ranks (default: 2,4,8).", valueName: "list"))
   var ranks = "2,4,8"
   @Option(
@@ -48,9 +49,8 @@ struct ParallelismCommand: PrintingCommand {
 
   func run() throws {
     let console = Console.current
-    let chosen = try recipes.resolve(default: [
-      RecipeRegistry.recipe(nameOrPath: "hf-llama/flash-attn-2/bf16")
-    ])
+    let chosen = try tiles.apply(
+      to: recipes.resolve(default: [RecipeRegistry.recipe(nameOrPath: "hf-llama/flash-attn-2/bf16")]))
     guard folder != "-" else {
       throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
     }
@@ -159,6 +159,7 @@ struct ParallelismCommand: PrintingCommand {
   private var canonicalCommand: [String] {
     var command = CanonicalCommand("parallelism", input: input)
     command.add(recipes)
+    tiles.add(to: &command)
     command.add("--ranks", ranks)
     command.add("--kinds", kinds)
     command.add("--shift", shift)

@@ -27,6 +27,7 @@ struct PatternsCommand: PrintingCommand {
   @OptionGroup var input: InputArgument
   @OptionGroup var patterns: PatternListOptions
   @OptionGroup var recipes: RecipeOptions
+  @OptionGroup var tiles: TileOptions
   @Option(
     help: ArgumentHelp(
       "The two shifts to compare, as 0,16 (the default). Write --shifts=-16,0 for negative ones.",
@@ -57,8 +58,10 @@ struct PatternsCommand: PrintingCommand {
     let console = Console.current
     try checkOptions()
     let location = try folder.map { try OutputLocation(checking: $0, replacing: force) }
-    let chosen = try recipes.resolve(
-      default: try Self.defaultRecipes.map { try RecipeRegistry.recipe(nameOrPath: $0) })
+    // Tiles are about recipes that have some.
+    let defaults = tiles.isGiven ? [Self.defaultRecipes[1]] : Self.defaultRecipes
+    let chosen = try tiles.apply(
+      to: recipes.resolve(default: try defaults.map { try RecipeRegistry.recipe(nameOrPath: $0) }))
     let pair = try ShiftOptions.pairs(shifts)
     let attention = try input.open()
     let layers = try selection.resolveLayers(of: attention)
@@ -171,6 +174,7 @@ struct PatternsCommand: PrintingCommand {
     var command = CanonicalCommand("patterns", input: input)
     patterns.add(to: &command)
     command.add(recipes)
+    tiles.add(to: &command)
     command.add(shifts: shifts)
     if blockSize != BlockSummary.defaultSize { command.add("--block-size", String(blockSize)) }
     command.add(selection)

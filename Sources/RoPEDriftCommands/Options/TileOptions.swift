@@ -19,6 +19,9 @@ public struct TileOptions: ParsableArguments {
       valueName: "order"))
   public var order: String?
 
+  /// Whether any of the flags is there.
+  var isGiven: Bool { size != nil || order != nil }
+
   /// For the parser.
   public init() {}
 
@@ -31,5 +34,11 @@ public struct TileOptions: ParsableArguments {
       return order
     }
     return try recipes.map { try $0.withTiles(of: size, order: order) }
+  }
+
+  /// Words of the command that makes the same again.
+  func add(to command: inout CanonicalCommand) {
+    command.add("--tile", size.map(String.init))
+    command.add("--tile-order", order)
   }
 }
