@@ -92,9 +92,7 @@ struct NeedlesCommand: PrintingCommand {
         command: canonicalCommand, toolVersion: RoPEDriftVersion.current, results: results)
       if let staged {
         try report.write(into: staged)
-        if let left = try staged.commit() {
-          console.note("the report that was replaced could not be removed and is now at \(left)")
-        }
+        try staged.commit(noting: console)
       }
       return report
     }

@@ -79,9 +79,7 @@ struct ParallelismCommand: PrintingCommand {
       meter.finish()
       if let staged {
         try report.write(into: staged)
-        if let left = try staged.commit() {
-          console.note("the report that was replaced could not be removed and is now at \(left)")
-        }
+        try staged.commit(noting: console)
       }
       return report
     }

@@ -84,9 +84,7 @@ struct PatternsCommand: PrintingCommand {
       let report = try measure(experiment, staged, console)
       if let staged {
         try report.write(into: staged)
-        if let left = try staged.commit() {
-          console.note("the report that was replaced could not be removed and is now at \(left)")
-        }
+        try staged.commit(noting: console)
       }
       return report
     }

@@ -67,9 +67,7 @@ struct ReportCommand: PrintingCommand {
         toolVersion: RoPEDriftVersion.current, results: results)
       let page = try request?.page(of: results, threads: threads.count) { console.note($0) }
       let failure = try DriftReport.write(record, page: page, into: folder)
-      if let left = try folder.commit() {
-        console.note("the report that was replaced could not be removed and is now at \(left)")
-      }
+      try folder.commit(noting: console)
       return (results, record, failure)
     }
     if printing.json {
@@ -98,9 +96,7 @@ struct ReportCommand: PrintingCommand {
       let meter = console.progress("pairs", total: experiment.workload)
       let results = try report.run(experiment, into: folder, threads: threads.count) { meter.advance(by: $0) }
       meter.finish()
-      if let left = try folder.commit() {
-        console.note("the report that was replaced could not be removed and is now at \(left)")
-      }
+      try folder.commit(noting: console)
       return results
     }
     if printing.json {
