@@ -4,6 +4,22 @@ import FloatingPointFormats
 
 /// Spellings.
 enum PageText {
+  /// Names without control characters, each different: two may differ in what cannot be seen alone.
+  static func distinct(_ names: [String]) -> [String] {
+    var distinct: [String] = []
+    for name in names {
+      let shown = AlignedTextTable.visible(name)
+      var candidate = shown
+      var number = 2
+      while distinct.contains(candidate) {
+        candidate = "\(shown) (\(number))"
+        number += 1
+      }
+      distinct.append(candidate)
+    }
+    return distinct
+  }
+
   /// Four significant digits.
   static func number(_ value: Double) -> String { AlignedTextTable.text(value) }
 

@@ -4,7 +4,7 @@ import DriftAnalysis
 import FloatingPointFormats
 
 extension Verdict {
-  static func sign(_ data: PageData) -> Finding? {
+  static func sign(_ data: ReportPageData) -> Finding? {
     let parts = data.recipes.compactMap { name, recipe -> (name: String, part: Double, mean: Double)? in
       let sums = totals(recipe).logit
       guard let mean = sums.mean, mean > 0, let signed = sums.signedMean else { return nil }
@@ -20,7 +20,7 @@ extension Verdict {
           ? "logits move up and down alike." : "there logits do not move up and down alike."))
   }
 
-  static func length(_ data: PageData) -> Finding? {
+  static func length(_ data: ReportPageData) -> Finding? {
     let lengths = data.results.experiment.lengths
     guard lengths.count > 1 else { return nil }
     let curves = data.recipes.compactMap { name, recipe -> (name: String, values: [Double])? in
@@ -40,7 +40,7 @@ extension Verdict {
         + "\(PageText.interval(factors, PageText.factor)) times what it was.")
   }
 
-  static func error(_ data: PageData) -> Finding? {
+  static func error(_ data: ReportPageData) -> Finding? {
     let known = data.recipes.compactMap { name, recipe -> (name: String, mean: Double, greatest: Double)? in
       let sums = recipe.comparisons[0].error.logit.absolute
       guard let mean = sums.mean, let greatest = sums.maximum else { return nil }

@@ -5,7 +5,7 @@ import DriftAnalysis
 extension FigureKind {
   static let ladder = FigureKind { data in ValueSpace.allCases.compactMap { ladder(data, $0) } }
 
-  private static func ladder(_ data: PageData, _ space: ValueSpace) -> PageFigure? {
+  private static func ladder(_ data: ReportPageData, _ space: ValueSpace) -> PageFigure? {
     let shifts = data.picturedComparisons
     let rows = data.recipes.map { name, recipe in
       (name: name, values: shifts.map { D.value(recipe.comparisons[$0].totals, space) })
@@ -46,7 +46,7 @@ extension FigureKind {
   }
 
   private static func dataRows(
-    _ data: PageData, _ rows: [(name: String, values: [Double?])], _ order: [Int], _ space: ValueSpace
+    _ data: ReportPageData, _ rows: [(name: String, values: [Double?])], _ order: [Int], _ space: ValueSpace
   ) -> [JSONObject] {
     order.flatMap { index in
       rows[index].values.enumerated().compactMap { comparison, value in
@@ -59,7 +59,7 @@ extension FigureKind {
     }
   }
 
-  private static func layers(_ data: PageData, _ places: [(String, JSONValue)]) -> [JSONValue] {
+  private static func layers(_ data: ReportPageData, _ places: [(String, JSONValue)]) -> [JSONValue] {
     let comparisons = data.picturedComparisons.map(data.shifts)
     let styles = comparisons.indices.map(SeriesStyle.init)
     let legend: JSONValue =
@@ -90,7 +90,7 @@ extension FigureKind {
     return layers
   }
 
-  private static func table(_ data: PageData, _ order: [Int], _ space: ValueSpace) -> PageTable {
+  private static func table(_ data: ReportPageData, _ order: [Int], _ space: ValueSpace) -> PageTable {
     let header =
       space == .logit
       ? [

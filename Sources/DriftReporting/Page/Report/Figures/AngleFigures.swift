@@ -42,7 +42,7 @@ extension FigureKind {
   }
 
   /// `fp32 (also hf-bf16, hf-fp16 and 4 more)`.
-  private static func groupNames(_ data: PageData) -> [String] {
+  private static func groupNames(_ data: ReportPageData) -> [String] {
     data.measurements.angles.map { group in
       let names = group.names.map(data.shown)
       guard names.count > 1 else { return names[0] }
@@ -52,7 +52,7 @@ extension FigureKind {
     }
   }
 
-  private static func caption(_ data: PageData, _ names: [String]) -> String {
+  private static func caption(_ data: ReportPageData, _ names: [String]) -> String {
     var caption =
       "Greatest |stored angle − position · frequency| up to a position; positions cut at powers of two. "
     caption += "No mark: no error, or no finite angle. "
@@ -118,7 +118,7 @@ extension FigureKind {
     return [("vconcat", [.object(JSONObject(grid)), key]), ("spacing", 8)]
   }
 
-  private static func table(_ data: PageData, _ pairs: [Int], _ names: [String]) -> PageTable {
+  private static func table(_ data: ReportPageData, _ pairs: [Int], _ names: [String]) -> PageTable {
     PageTable(
       header: ["angles of", "positions"] + pairs.map { "pair \($0)" } + [
         "all pairs", "at position", "not finite",

@@ -1,29 +1,13 @@
-// The page and its pictures as files of a staged report.
+// A page and its pictures as files of a staged folder.
 
-import DriftAnalysis
 import FloatingPointFormats
 
-/// Writes `report.html` and `figures/`.
-public struct ReportPage: Sendable {
-  /// The name of the page inside the folder.
-  public static let fileName = "report.html"
-
-  /// What the page shows beyond the report.
-  public let measurements: PageMeasurements
+/// Writes a page, `figures/` with a specification of each picture, and the pictures where a renderer makes them.
+struct PageFiles {
+  /// The page's own file inside the folder.
+  let fileName: String
   /// What makes the pictures; nil for a page of tables.
-  public let renderer: FigureRenderer?
-
-  /// A page.
-  public init(_ measurements: PageMeasurements, renderer: FigureRenderer?) {
-    self.measurements = measurements
-    self.renderer = renderer
-  }
-
-  /// The pictures of a run, in the order of the page.
-  public static func figures(_ record: RunRecord, _ measurements: PageMeasurements) -> [PageFigure] {
-    let data = PageData(record, measurements)
-    return FigureKind.all.flatMap { $0.make(data) }
-  }
+  let renderer: FigureRenderer?
 
   /// Writes specifications, pictures and the page.
   ///
@@ -32,10 +16,8 @@ public struct ReportPage: Sendable {
   /// - Returns: the files written, as paths inside the folder, and what the renderer failed with.
   /// - Throws: ``OutputError``.
   func write(
-    _ record: RunRecord, into folder: StagedFolder
+    _ content: PageContent, _ figures: [PageFigure], into folder: StagedFolder
   ) throws(OutputError) -> (files: [String], failure: FigureRendererError?) {
-    let data = PageData(record, measurements)
-    let figures = FigureKind.all.flatMap { $0.make(data) }
     try folder.makeFolder(PageFigure.folder)
     for figure in figures {
       try JSONText.write(figure.specification, creating: folder.path(of: figure.specificationFile), .compact)
@@ -51,12 +33,12 @@ public struct ReportPage: Sendable {
       }
     }
     let document = PageDocument(
-      data, figures: figures, pictures: pictures, pictureNote: pictures == nil ? note(failure) : nil)
-    var file = try BufferedFile(creating: folder.path(of: Self.fileName))
+      content, figures: figures, pictures: pictures, pictureNote: pictures == nil ? note(failure) : nil)
+    var file = try BufferedFile(creating: folder.path(of: fileName))
     try file.write(document.html)
     try file.finish()
     return (
-      [Self.fileName] + figures.map(\.specificationFile)
+      [fileName] + figures.map(\.specificationFile)
         + (pictures == nil ? [] : figures.map(\.pictureFile)), failure
     )
   }

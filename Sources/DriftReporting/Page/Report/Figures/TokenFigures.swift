@@ -36,7 +36,7 @@ extension FigureKind {
     }
   }
 
-  private static func tokens(_ data: PageData, _ comparison: Int, _ space: ValueSpace) -> PageFigure? {
+  private static func tokens(_ data: ReportPageData, _ comparison: Int, _ space: ValueSpace) -> PageFigure? {
     var panels: [(name: String, bins: [KeyBin], bound: Double?)] = []
     for (name, recipe) in data.recipes {
       let bins = keyBins(

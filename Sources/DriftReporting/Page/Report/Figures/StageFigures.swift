@@ -28,7 +28,7 @@ extension FigureKind {
   }
 
   private static func stages(
-    _ data: PageData, _ recipe: AttributionResults.OfRecipe, _ comparison: AttributionResults.Comparison,
+    _ data: ReportPageData, _ recipe: AttributionResults.OfRecipe, _ comparison: AttributionResults.Comparison,
     _ layer: Int, _ head: Int, _ space: ValueSpace, _ number: Int
   ) -> PageFigure? {
     let part = comparison.all

@@ -3,18 +3,10 @@
 import DriftAnalysis
 import FloatingPointFormats
 
-/// One finding: a heading and sentences.
-struct Finding: Sendable, Hashable {
-  /// What it is about.
-  let heading: String
-  /// Sentences.
-  let text: String
-}
-
 /// The findings of a run, about the first pair of shifts.
 enum Verdict {
   /// Findings in the order of the page; those that a run has nothing to say about are left out.
-  static func findings(_ data: PageData) -> [Finding] {
+  static func findings(_ data: ReportPageData) -> [Finding] {
     guard !data.results.experiment.comparisons.isEmpty else { return [nonFinite(data)] }
     return [
       size(data, .probability), size(data, .logit), greatestKey(data, .logit),
@@ -29,7 +21,7 @@ enum Verdict {
 
   // MARK: How much
 
-  private static func size(_ data: PageData, _ space: ValueSpace) -> Finding {
+  private static func size(_ data: ReportPageData, _ space: ValueSpace) -> Finding {
     let symbol = FigureKind.D.name(space)
     let meaning =
       space == .logit
@@ -74,7 +66,7 @@ enum Verdict {
     (space == .logit ? key.logitConcentration : key.probabilityConcentration).share
   }
 
-  private static func greatestKey(_ data: PageData, _ space: ValueSpace) -> Finding? {
+  private static func greatestKey(_ data: ReportPageData, _ space: ValueSpace) -> Finding? {
     let worst = data.recipes.compactMap { name, recipe -> (name: String, key: KeyDrift, share: Double)? in
       let known = recipe.comparisons[0].keys.compactMap { key in share(key, space).map { (key, $0) } }
       return firstMaximum(known, by: \.1).map { (name, $0.0, $0.1) }
@@ -116,7 +108,7 @@ enum Verdict {
 
   // MARK: The first token
 
-  private static func firstToken(_ data: PageData) -> Finding? {
+  private static func firstToken(_ data: ReportPageData) -> Finding? {
     let views = ValueSpace.allCases.map { space in
       data.recipes.compactMap { name, recipe -> (name: String, share: Double, uniform: Double)? in
         guard let view = totals(recipe).concentration(in: space), let share = view.share,

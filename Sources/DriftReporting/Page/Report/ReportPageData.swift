@@ -1,9 +1,9 @@
-// What the pictures and sentences of a page are made from, with names that can stand in a picture.
+// What the pictures and sentences of a report's page are made from, with names that can stand in a picture.
 
 import DriftAnalysis
 
 /// A run and what was measured beside it for a page.
-struct PageData: Sendable {
+struct ReportPageData: Sendable {
   /// The run.
   let record: RunRecord
   /// Attribution and angles.
@@ -14,19 +14,7 @@ struct PageData: Sendable {
   init(_ record: RunRecord, _ measurements: PageMeasurements) {
     self.record = record
     self.measurements = measurements
-    var names: [String] = []
-    for recipe in record.results.recipes {
-      let shown = AlignedTextTable.visible(recipe.name)
-      var name = shown
-      var number = 2
-      // Two names may differ in what cannot be seen alone.
-      while names.contains(name) {
-        name = "\(shown) (\(number))"
-        number += 1
-      }
-      names.append(name)
-    }
-    self.names = names
+    names = PageText.distinct(record.results.recipes.map(\.name))
   }
 
   /// What was found.
@@ -49,12 +37,14 @@ struct PageData: Sendable {
     return "\(pair.first) against \(pair.second)"
   }
 
-  /// Pairs, layers and heads in words.
+  /// Layers and heads in words.
+  var scopeInWords: String { results.experiment.scopeInWords }
+}
+
+extension DriftExperiment {
+  /// Layers and heads in words.
   var scopeInWords: String {
-    let experiment = results.experiment
-    return
-      "\(experiment.layers.count) \(experiment.layers.count == 1 ? "layer" : "layers"), \(experiment.heads.count) "
-      + "\(experiment.heads.count == 1 ? "head" : "heads")"
+    "\(PageText.count(layers.count, "layer")), \(PageText.count(heads.count, "head"))"
   }
 }
 

@@ -32,7 +32,7 @@ extension FigureKind {
   }
 
   private static func distances(
-    _ data: PageData, _ comparison: Int, _ space: ValueSpace, isDrift: Bool
+    _ data: ReportPageData, _ comparison: Int, _ space: ValueSpace, isDrift: Bool
   ) -> PageFigure? {
     let recipes = data.recipes.map { name, recipe -> (name: String, bins: [DistanceBin]) in
       let found = recipe.comparisons[comparison]

@@ -5,7 +5,7 @@ import FloatingPointFormats
 
 extension Verdict {
   /// One a recipe that was taken apart.
-  static func stages(_ data: PageData) -> [Finding] {
+  static func stages(_ data: ReportPageData) -> [Finding] {
     data.measurements.attributions.compactMap { attribution in
       switch attribution {
       case .left(let recipe, let reason):
@@ -50,7 +50,7 @@ extension Verdict {
   }
 
   /// The angle errors of binary32 and of the worst.
-  static func angles(_ data: PageData) -> Finding? {
+  static func angles(_ data: ReportPageData) -> Finding? {
     let known = data.measurements.angles.compactMap {
       group -> (name: String, worst: LocatedError, last: Int)? in
       guard
@@ -72,7 +72,7 @@ extension Verdict {
   }
 
   /// Elements of q and k that a recipe's input format cannot hold; recipes of equal counts together.
-  static func inputRounding(_ data: PageData) -> Finding? {
+  static func inputRounding(_ data: ReportPageData) -> Finding? {
     var groups: [(counts: InputRoundingCounts, names: [String])] = []
     for (name, recipe) in data.recipes {
       let counts = recipe.inputRounding
@@ -94,7 +94,7 @@ extension Verdict {
   }
 
   /// Always there: that nothing is missing is a finding too.
-  static func nonFinite(_ data: PageData) -> Finding {
+  static func nonFinite(_ data: ReportPageData) -> Finding {
     var parts: [String] = []
     for tensor in data.results.nonFinite where tensor.count.total > 0 {
       parts.append(

@@ -17,7 +17,7 @@ extension FigureKind {
     space == .logit ? totals.logit.mean : totals.dWeighted
   }
 
-  private static func heads(_ data: PageData, _ comparison: Int, _ space: ValueSpace) -> PageFigure? {
+  private static func heads(_ data: ReportPageData, _ comparison: Int, _ space: ValueSpace) -> PageFigure? {
     let experiment = data.results.experiment
     let count = experiment.layers.count * experiment.heads.count
     guard count > 1 else { return nil }
@@ -106,7 +106,7 @@ extension FigureKind {
   }
 
   private static func table(
-    _ data: PageData, _ comparison: Int, _ space: ValueSpace, _ what: String
+    _ data: ReportPageData, _ comparison: Int, _ space: ValueSpace, _ what: String
   ) -> PageTable {
     let experiment = data.results.experiment
     var rows: [[Cell]] = []
