@@ -21,7 +21,7 @@ import Testing
   @Test func aBinOfKeysHasLeastMeanAndGreatestShare() {
     // Σ|δ| = 8 over eight pairs. Keys 15 and 16 share a bin, key 0 stands alone.
     let all = [4.0, -2, 1, 1, 0, 0, 0, 0]
-    let bins = FigureKind.keyBins([
+    let bins = KeyBin.bins([
       (0, concentration([4], of: all)), (15, concentration([-2, 0, 0], of: all)),
       (16, concentration([1, 1, 0, 0], of: all)), (17, concentration([], of: all)),
     ])
@@ -35,8 +35,8 @@ import Testing
   }
 
   @Test func keysWithoutAnyDriftHaveNoBins() {
-    #expect(FigureKind.keyBins([(0, concentration([0], of: [0, 0]))]).isEmpty)
-    #expect(FigureKind.keyBins([]).isEmpty)
+    #expect(KeyBin.bins([(0, concentration([0], of: [0, 0]))]).isEmpty)
+    #expect(KeyBin.bins([]).isEmpty)
   }
 
   @Test func aBinOfDistancesIsTheMeanOverItsFinitePairs() {

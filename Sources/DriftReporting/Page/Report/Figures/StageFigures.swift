@@ -28,8 +28,8 @@ extension FigureKind {
   }
 
   private static func stages(
-    _ data: ReportPageData, _ recipe: AttributionResults.OfRecipe, _ comparison: AttributionResults.Comparison,
-    _ layer: Int, _ head: Int, _ space: ValueSpace, _ number: Int
+    _ data: ReportPageData, _ recipe: AttributionResults.OfRecipe,
+    _ comparison: AttributionResults.Comparison, _ layer: Int, _ head: Int, _ space: ValueSpace, _ number: Int
   ) -> PageFigure? {
     let part = comparison.all
     let quantity = quantity(space)
