@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Checks the page of a report: that report.html and every picture are well-formed and fetch nothing, that links lead somewhere, and
-that every specification in figures/ holds what the report's CSV files hold, computed here a second time.
+"""Checks the page of a report or of patterns: that report.html (or patterns.html) and every picture are well-formed and fetch nothing, that
+links lead somewhere, and that every specification in figures/ holds what the folder's CSV files hold, computed here a second time.
 
-Usage: Scripts/check-page.py REPORT
+Usage: Scripts/check-page.py FOLDER
 Exit code: 0 all as it should be, 1 something is not, 2 wrong usage or unreadable. Python 3.8 or later, nothing else.
 """
 
@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ET
 
 TOLERANCE = 1e-12  # relative, for sums whose order is not the same; what is copied must be equal
 problems = []
+page_name = "report.html"
 
 
 def main(arguments):
@@ -23,8 +24,11 @@ def main(arguments):
         print(__doc__.split("\n\n")[1], file=sys.stderr)
         return 2
     report = pathlib.Path(arguments[0])
+    global page_name
+    if not (report / page_name).is_file() and (report / "patterns.html").is_file():
+        page_name = "patterns.html"
     try:
-        page = (report / "report.html").read_text(encoding="utf-8")
+        page = (report / page_name).read_text(encoding="utf-8")
         run = json.loads((report / "run.json").read_text(encoding="utf-8"))
         specifications = {
             path.name[: -len(".vl.json")]: json.loads(path.read_text(encoding="utf-8"))
@@ -35,7 +39,10 @@ def main(arguments):
         return 2
     pictures = check_pictures(report, specifications)
     check_page(report, page, specifications, pictures)
-    check_figures(report, run, specifications)
+    if page_name == "patterns.html":
+        check_pattern_figures(report, run, specifications)
+    else:
+        check_figures(report, run, specifications)
     for problem in problems[:40]:
         print(problem)
     if problems:
@@ -72,34 +79,34 @@ def check_page(report, page, specifications, pictures):
     try:
         root = ET.fromstring(page)
     except ET.ParseError as error:
-        problem(f"report.html is not well-formed: {error}")
+        problem(f"{page_name} is not well-formed: {error}")
         return
     names = [element.tag.rsplit("}", 1)[-1] for element in root.iter()]
     for forbidden in ("script", "link", "img", "iframe", "object", "embed", "base", "image", "foreignObject"):
         if forbidden in names:
-            problem(f"report.html holds a {forbidden} element")
+            problem(f"{page_name} holds a {forbidden} element")
     identifiers = [element.get("id") for element in root.iter() if element.get("id")]
     for identifier in {name for name in identifiers if identifiers.count(name) > 1}:
-        problem(f"report.html has the id {identifier} more than once")
+        problem(f"{page_name} has the id {identifier} more than once")
     for element in root.iter():
         for attribute, value in element.attrib.items():
             attribute = attribute.rsplit("}", 1)[-1]
             if attribute.startswith("on") or attribute in ("src", "srcset", "action"):
-                problem(f"report.html has an attribute {attribute}")
+                problem(f"{page_name} has an attribute {attribute}")
             references = re.findall(r"url\(([^)]*)\)", value) + ([value] if attribute == "href" else [])
             for reference in references:
                 if reference.startswith("#"):
                     if reference[1:] not in identifiers:
-                        problem(f"report.html refers to {reference}, which is not there")
+                        problem(f"{page_name} refers to {reference}, which is not there")
                 elif not (report / reference).is_file():
-                    problem(f"report.html refers to {reference}, which is no file of the report")
+                    problem(f"{page_name} refers to {reference}, which is no file of the report")
     style = "".join(element.text or "" for element in root.iter("style"))
     if "url(" in style or "@import" in style:
-        problem("the style of report.html fetches something")
+        problem(f"the style of {page_name} fetches something")
     if names.count("svg") != len(pictures):
-        problem(f"report.html shows {names.count('svg')} pictures of {len(pictures)}")
+        problem(f"{page_name} shows {names.count('svg')} pictures of {len(pictures)}")
     if names.count("figure") != len(specifications):
-        problem(f"report.html has {names.count('figure')} figures for {len(specifications)} specifications")
+        problem(f"{page_name} has {names.count('figure')} figures for {len(specifications)} specifications")
 
 
 # What the specifications hold, computed a second time.
@@ -150,6 +157,27 @@ def values(specification):
     return specification["data"]["values"] if "data" in specification else specification["vconcat"][0]["data"]["values"]
 
 
+def compare_shares(name, data, panels_and_rows):
+    """Shares per key: rows of a table of tokens with the panels that they belong to."""
+    panels = {}
+    for panel, row in panels_and_rows:
+        if row["share"]:
+            panels.setdefault(panel, []).append((int(row["key"]), float(row["share"]), float(row["uniform_share"])))
+    expected = {}
+    for panel, keys in panels.items():
+        if not any(share > 0 for _, share, _ in keys):
+            continue
+        for group in binned(keys):
+            part = [share for _, share, _ in group]
+            expected[panel, group[0][0], group[-1][0]] = (
+                min(part), math.fsum(part) / len(part), max(part), min(key for key, share, _ in group if share == max(part)),
+                math.fsum(uniform for _, _, uniform in group) / len(group))
+    compare(name, expected, {
+        (row["panel"], row["first_key"], row["last_key"]): (
+            row["least"], row["mean"], row["greatest"], row["greatest_key"], row["uniform"])
+        for row in data})
+
+
 def check_figures(report, run, specifications):
     shifts = [tuple(map(str, pair)) for pair in run["measured"]["shifts"]]
     for name, specification in specifications.items():
@@ -163,24 +191,8 @@ def check_figures(report, run, specifications):
         metric = "d_logit" if space == "logit" else "d_weighted"
         data = values(specification)
         if parts[0] == "tokens":
-            expected = {}
-            panels = {}
-            for row in rows(report, "tokens"):
-                if own(row) and row["space"] == space and row["share"]:
-                    panels.setdefault(row["recipe"], []).append(
-                        (int(row["key"]), float(row["share"]), float(row["uniform_share"])))
-            for recipe, keys in panels.items():
-                if not any(share > 0 for _, share, _ in keys):
-                    continue
-                for group in binned(keys):
-                    part = [share for _, share, _ in group]
-                    expected[recipe, group[0][0], group[-1][0]] = (
-                        min(part), math.fsum(part) / len(part), max(part), min(key for key, share, _ in group if share == max(part)),
-                        math.fsum(uniform for _, _, uniform in group) / len(group))
-            compare(name, expected, {
-                (row["panel"], row["first_key"], row["last_key"]): (
-                    row["least"], row["mean"], row["greatest"], row["greatest_key"], row["uniform"])
-                for row in data})
+            compare_shares(name, data, [
+                (row["recipe"], row) for row in rows(report, "tokens") if own(row) and row["space"] == space])
         elif parts[0] in ("drift", "error"):
             question = parts[0]
             recipes = {}
@@ -246,6 +258,125 @@ def check_figures(report, run, specifications):
                     expected[f"pair {row['pair']}", row["recipe"], int(row["last_position"]) + 1] = (value,)
             compare(name, expected, {
                 (row["panel"], row["series"].split(" (also")[0], row["position_plus_1"]): (row["max_error"],) for row in data})
+        else:
+            problem(f"figures/{name}.vl.json is unknown to this script; teach it what the picture shows")
+
+
+# The pictures of patterns.
+
+def quotient(a, b):
+    return float(a) / float(b) if a and b and float(b) else None
+
+
+# Bars: the name of the bar and of the tick in the data, and how a row of patterns.csv gives them.
+BARS = {
+    "patterns-drift-probability": {"d_weighted": lambda row: number(row["d_weighted"])},
+    "patterns-drift-logit": {"d_logit": lambda row: number(row["d_logit"])},
+    **{f"patterns-first-token-{space}": {
+        f"first_key_{space}_share": lambda row, space=space: number(row[f"first_key_{space}_share"]),
+        "first_key_uniform_share": lambda row: number(row["first_key_uniform_share"])} for space in ("logit", "probability")},
+    "patterns-error-logit": {"logit_error_mean_abs": lambda row: number(row["logit_error_mean_abs"])},
+    "patterns-error-output": {"output_error_rms": lambda row: number(row["output_error_rms"])},
+    "patterns-mass": {name: lambda row, name=name: number(row[name]) for name in ("anchor_mass_reference", "anchor_mass_emulated")},
+    "patterns-flips": {
+        "part_flipped_from_reference": lambda row: quotient(row["top_key_flips_reference"], row["top_key_queries"]),
+        "part_flipped_between_shifts": lambda row: quotient(row["top_key_flips_shifts"], row["top_key_queries"])},
+}
+
+
+def sees(mask, document, query, key):
+    """Whether a mask, as its name spells it, lets a query see a key; document: of every token."""
+    visible = key <= query
+    for part in mask.split("+"):
+        if part.startswith("window:"):
+            near = key > query - int(part[len("window:"):])
+            visible = visible and (near or mask.startswith("anchor") and key == 0)
+        elif part in ("anchor", "anchor-copy"):
+            visible = visible and (document[query] == document[key] or key == 0)
+        elif part == "intra":
+            visible = visible and document[query] == document[key]
+        elif part != "full":
+            problem(f"'{mask}' is a mask unknown to this script")
+    return visible
+
+
+def check_visibility(name, data, run):
+    packing = run["measured"]["packing"]
+    chunks = packing.get("chunks") or list(enumerate(packing["document_lengths"]))
+    document = [index for index, length in chunks for _ in range(length)]
+    tokens = len(document)
+    first_query = tokens - run["problem"]["query_tokens"]
+    size = -(-tokens // 24)
+    expected = {}
+    for entry in run["measured"]["patterns"]:
+        for start in range(first_query, tokens, size):
+            queries = range(start, min(start + size, tokens))
+            for first in range(0, tokens, size):
+                keys = range(first, min(first + size, tokens))
+                pairs = sum(sees(entry["mask"], document, query, key) for query in queries for key in keys)
+                causal = sum(key <= query for query in queries for key in keys)
+                if pairs:
+                    expected[entry["name"], queries.start, queries.stop, keys.start, keys.stop] = (pairs, pairs / causal)
+    compare(name, expected, {
+        (row["panel"], row["first_query"], row["end_of_queries"], row["first_key"], row["end_of_keys"]): (row["pairs"], row["part"])
+        for row in data})
+
+
+def check_pattern_figures(report, run, specifications):
+    recipes = [recipe["name"] for recipe in run["recipes"]]
+    totals = [row for row in rows(report, "patterns") if row["layer"] == "all"]
+    problem_of_run = run["problem"]
+    queries, keys = problem_of_run["query_tokens"], problem_of_run["key_tokens"]
+    heads = len(run["measured"]["layers"]) * len(run["measured"]["heads"])
+    full = queries * keys - queries * (queries - 1) / 2
+    for name, specification in specifications.items():
+        parts = name.split("-")
+        space = next((part for part in parts if part in ("logit", "probability")), None)
+        data = values(specification)
+
+        def bars(expected, fields):
+            shown = {row["panel"] for row in data}
+            for panel in {panel for panel, _ in expected} - shown:
+                if any(value for (own, _), figures in expected.items() if own == panel for value in figures):
+                    problem(f"{name}: '{panel}' has no panel")
+            compare(name, {
+                place: tuple(value for value in figures if value is not None)
+                for place, figures in expected.items() if place[0] in shown
+            }, {(row["panel"], row["pattern"]): tuple(row[field] for field in fields if field in row) for row in data})
+
+        if name in BARS:
+            bars({(row["recipe"], row["pattern"]): tuple(figure(row) for figure in BARS[name].values()) for row in totals}, BARS[name])
+        elif name == "cost-pairs":
+            bars({
+                ("one head", row["pattern"]): (
+                    int(row["visible_pairs"]) / heads / full,
+                    float(row["block_attention_flops"]) / heads / (4 * problem_of_run["head_size"]) / full) for row in totals
+            }, ("part_of_full_pairs", "part_of_full_pairs_in_visited_blocks"))
+        elif name == "cost-positions":
+            bars({
+                ("without a shift", row["pattern"]): (float(row["position_range_mean"]), float(row["position_range_max"]))
+                for row in totals
+            }, ("position_range_mean", "position_range_max"))
+        elif name == "visibility":
+            check_visibility(name, data, run)
+        elif parts[0] == "tokens":
+            recipe = recipes[int(parts[-1]) - 1 if parts[-1].isdigit() else 0]
+            compare_shares(name, data, [
+                (row["pattern"], row) for row in rows(report, "pattern_tokens") if (row["recipe"], row["space"]) == (recipe, space)])
+        elif parts[0] == "documents":
+            lines = {}
+            for row in rows(report, "pattern_documents"):
+                share, uniform = (number(row[f"first_token_{space}_{what}share"]) for what in ("", "uniform_"))
+                if share is not None and uniform:
+                    lines.setdefault((row["pattern"], row["recipe"]), []).append((int(row["first_token"]), share, uniform))
+            expected = {}
+            for line, tokens in lines.items():
+                for group in binned(tokens):
+                    share = math.fsum(share for _, share, _ in group)
+                    if share > 0:
+                        expected[line + (group[0][0], group[-1][0])] = (len(group), share / math.fsum(uniform for _, _, uniform in group))
+            compare(name, expected, {
+                (row["panel"], row["series"], row["first_token"], row["last_token"]): (row["documents"], row["factor"]) for row in data})
         else:
             problem(f"figures/{name}.vl.json is unknown to this script; teach it what the picture shows")
 

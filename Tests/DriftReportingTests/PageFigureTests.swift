@@ -48,6 +48,29 @@ import Testing
     #expect(bins == [.init(distances: 0...0, mean: 0.25), .init(distances: 15...16, mean: 5.0 / 3)])
   }
 
+  @Test func firstTokensOfDocumentsAreSetAgainstTheirPairs() {
+    // Σ|δ| = 8 over eight pairs: shares 1/2 and 1/4 of one and three pairs. Tokens 16 and 15 share a bin, whatever the documents' order.
+    let all = [4.0, -2, 1, 1, 0, 0, 0, 0]
+    let bins = PatternPage.documentBins([
+      (0, concentration([4], of: all)), (16, concentration([1, 0], of: all)),
+      (15, concentration([1, 0], of: all)), (40, concentration([], of: all)),
+    ])
+    // 1/2 over 1/8; (1/8 + 1/8) over (2/8 + 2/8); a token that nobody sees has no part.
+    #expect(
+      bins == [
+        .init(tokens: 0...0, count: 1, factor: 4), .init(tokens: 15...16, count: 2, factor: 0.5),
+      ])
+  }
+
+  @Test func panelsWithoutABarAboveZeroAreLeftOut() throws {
+    let some = [PlotBar(name: "a", value: 0, tick: nil), PlotBar(name: "b", value: nil, tick: 1)]
+    let none = [PlotBar(name: "a", value: 0, tick: 0), PlotBar(name: "b", value: nil, tick: nil)]
+    let bars = try #require(
+      BarPanels(panels: [("x", none), ("y", some)], field: "f", title: "t", tickField: "g"))
+    #expect(bars.panels.map(\.name) == ["y"] && bars.left == ["x"])
+    #expect(BarPanels(panels: [("x", none)], field: "f", title: "t") == nil)
+  }
+
   @Test func pairsAreShownFromTheFirstToTheLast() {
     #expect(FigureKind.shownPairs(4) == [0, 1, 2, 3])
     #expect(FigureKind.shownPairs(9) == Array(0..<9))

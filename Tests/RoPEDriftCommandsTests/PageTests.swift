@@ -5,51 +5,20 @@ import RoPEDrift
 import RoPEDriftCommands
 import Testing
 
-#if canImport(FoundationXML)
-  import FoundationXML
-#endif
-
 @Suite struct PageTests {
   private let scratch: ScratchFolder
+  private let folder: PageFolder
   private let small = "synthetic:normal,heads=2,kv_heads=1,tokens=9,head_dim=2,layers=2"
 
-  init() throws { scratch = try ScratchFolder() }
+  init() throws {
+    scratch = try ScratchFolder()
+    folder = PageFolder(scratch: scratch, page: "report.html")
+  }
 
-  private var out: String { scratch.path + "/out" }
+  private var out: String { folder.path }
 
   private func report(_ arguments: String...) -> CommandResult {
     ropedrift(["report"] + arguments + ["-o", out, "--html"])
-  }
-
-  private func entries(_ folder: String = "") throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: out + "/" + folder).sorted()
-  }
-
-  private func page() throws -> String { try String(contentsOfFile: out + "/report.html", encoding: .utf8) }
-
-  /// The specification of a picture.
-  private func specification(_ name: String) throws -> [String: Any] {
-    let data = try #require(FileManager.default.contents(atPath: out + "/figures/\(name).vl.json"))
-    return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-  }
-
-  private func text(_ name: String) throws -> String {
-    try String(contentsOfFile: out + "/figures/\(name).vl.json", encoding: .utf8)
-  }
-
-  private func values(_ name: String) throws -> [[String: Any]] {
-    let data = try #require(try specification(name)["data"] as? [String: Any])
-    return try #require(data["values"] as? [[String: Any]])
-  }
-
-  private func isWellFormed(_ text: String) -> Bool { XMLParser(data: Data(text.utf8)).parse() }
-
-  /// A program that answers as a Python with the package does; `work` is done for every specification, whose path is $f.
-  private func renderer(_ work: String) throws -> String {
-    let script = "#!/bin/sh\nshift 2\n[ $# -gt 0 ] || { echo 9.9; exit 0; }\nfor f; do\n\(work)\ndone\n"
-    let path = try scratch.file("python", Array(script.utf8))
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-    return path
   }
 
   @Test func withoutARendererThePageHoldsTables() throws {
@@ -57,14 +26,14 @@ import Testing
       small, "--sweep", "0,3", "--against-shift", "5", "--recipe", "fp32", "--recipe", "hf-bf16")
     #expect(result.exit == .done, "\(result.talk)")
     #expect(
-      try entries() == [
+      try folder.entries() == [
         "angles.csv", "attribution.csv", "datapackage.json", "distances.csv", "figures", "frequencies.csv",
         "lengths.csv", "report.html", "run.json", "shifts.csv", "summary.csv", "tokens.csv",
       ])
-    let figures = try entries("figures")
+    let figures = try folder.entries("figures")
     #expect(figures.allSatisfy { $0.hasSuffix(".vl.json") } && figures.count == 15, "\(figures)")
-    let page = try page()
-    #expect(isWellFormed(page))
+    let page = try folder.html()
+    #expect(folder.isWellFormed(page))
     #expect(!page.contains("<svg") && !page.contains("<script") && !page.contains("http"))
     #expect(
       page.contains("--figure-renderer") && page.contains("ropedrift report") && page.contains("--html"))
@@ -80,13 +49,13 @@ import Testing
       .map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
     let column = try #require(summary[0].firstIndex(of: "d_weighted"))
     // Foundation's reader of numbers is not exact, so texts are compared.
-    #expect(try text("ladder-probability").contains("\"d_weighted\":\(summary[1][column]),"))
+    #expect(try folder.text("ladder-probability").contains("\"d_weighted\":\(summary[1][column]),"))
     let tokens = try String(contentsOfFile: out + "/tokens.csv", encoding: .utf8).split(separator: "\n")
       .map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
     let share = try #require(tokens[0].firstIndex(of: "share"))
     // Nine keys: every one stands alone.
     let logits = tokens.filter { $0[3] == "logit" }
-    let text = try text("tokens-logit")
+    let text = try folder.text("tokens-logit")
     #expect(logits.count == 9)
     for row in logits {
       #expect(text.contains("\"last_key\":\(row[4]),") && text.contains("\"mean\":\(row[share]),"))
@@ -94,20 +63,20 @@ import Testing
   }
 
   @Test func picturesOfTheRendererStandInThePage() throws {
-    let python = try renderer(
+    let python = try folder.renderer(
       "printf '<svg xmlns=\"http://www.w3.org/2000/svg\"><g id=\"a\"/></svg>' >\"${f%.vl.json}.svg\"")
     let result = report(small, "--recipe", "fp32", "--figure-renderer", python)
     #expect(result.exit == .done, "\(result.talk)")
-    let files = try entries("figures")
+    let files = try folder.entries("figures")
     let pictures = files.filter { $0.hasSuffix(".svg") }
     #expect(pictures.count * 2 == files.count && !pictures.isEmpty)
-    let page = try page()
-    #expect(isWellFormed(page))
+    let page = try folder.html()
+    #expect(folder.isWellFormed(page))
     #expect(page.components(separatedBy: "<svg").count == pictures.count + 1)
     #expect(page.contains("id=\"ladder-logit-a\"") && page.contains("id=\"tokens-probability-a\""))
     // A report with a page is replaced as one without is.
     #expect(report(small, "--recipe", "fp32", "--force").exit == .done)
-    #expect(try !entries("figures").contains { $0.hasSuffix(".svg") })
+    #expect(try !folder.entries("figures").contains { $0.hasSuffix(".svg") })
     try Data([1]).write(to: URL(fileURLWithPath: out + "/figures/mine.svg"))
     let foreign = report(small, "--recipe", "fp32", "--force")
     #expect(foreign.exit == .wrongUsage && foreign.talk.contains("figures/mine.svg"), "\(foreign.talk)")
@@ -119,11 +88,11 @@ import Testing
       ("printf '<svg><script/></svg>' >\"${f%.vl.json}.svg\"", "made no picture"),
     ])
   func aFailingRendererCostsThePicturesOnly(work: String, message: String) throws {
-    let result = report(small, "--recipe", "fp32", "--figure-renderer", try renderer(work))
+    let result = report(small, "--recipe", "fp32", "--figure-renderer", try folder.renderer(work))
     #expect(result.exit == .failed && result.talk.contains(message), "\(result.talk)")
     #expect(result.talk.contains("is whole but holds no pictures"))
-    #expect(try entries("figures").allSatisfy { $0.hasSuffix(".vl.json") })
-    #expect(try page().contains("the figure renderer failed"))
+    #expect(try folder.entries("figures").allSatisfy { $0.hasSuffix(".vl.json") })
+    #expect(try folder.html().contains("the figure renderer failed"))
   }
 
   @Test func aRendererThatIsNotThereIsRefusedBeforeAnyWork() throws {
@@ -148,9 +117,11 @@ import Testing
 
   @Test func whatIsTakenApartIsChosenAndSaid() throws {
     #expect(report(small, "--recipe", "fp32", "--recipe", "hf-bf16", "--attribution", "fp32").exit == .done)
-    #expect(try page().contains("Stages of fp32, logits") && !page().contains("Stages of hf-bf16"))
+    #expect(
+      try folder.html().contains("Stages of fp32, logits") && !folder.html().contains("Stages of hf-bf16"))
     #expect(report(small, "--recipe", "fp32", "--attribution", "none", "--force").exit == .done)
-    #expect(try page().contains("--attribution RECIPE") && !entries().contains("attribution.csv"))
+    #expect(
+      try folder.html().contains("--attribution RECIPE") && !folder.entries().contains("attribution.csv"))
   }
 
   @Test func namesThatMeanSomethingElsewhereAreShownAsTheyAre() throws {
@@ -168,11 +139,11 @@ import Testing
     let input = try scratch.file("<i>&\n\"'.safetensors", writer.bytes())
     let result = report(input, "--recipe", path, "--recipe", "fp32")
     #expect(result.exit == .done, "\(result.talk)")
-    let page = try page()
+    let page = try folder.html()
     #expect(page.contains("&lt;i&gt;&amp;\\u{A}&quot;&#39;.safetensors") && !page.contains("<i>"))
-    #expect(isWellFormed(page) && !page.contains("<script") && !page.contains("<u>"))
+    #expect(folder.isWellFormed(page) && !page.contains("<script") && !page.contains("<u>"))
     #expect(page.contains("&lt;/title&gt;&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;\\u{202E}]]&gt;"))
-    let shown = try values("ladder-logit").compactMap { $0["recipe"] as? String }
+    let shown = try folder.values("ladder-logit").compactMap { $0["recipe"] as? String }
     #expect(shown.contains(#"</title><script>"a" & 'b'\u{202E}]]>"#), "\(shown)")
   }
 
@@ -181,9 +152,9 @@ import Testing
     let result = report(
       "synthetic:normal,heads=1,kv_heads=1,tokens=\(tokens),head_dim=2,layers=1", "--recipe", "hf-bf16")
     #expect(result.exit == .done, "\(result.talk)")
-    #expect(try isWellFormed(page()))
+    #expect(try folder.isWellFormed(folder.html()))
     // A single key has probability 1 whatever its logit.
-    #expect(try entries("figures").contains("tokens-probability.vl.json") == (tokens > 1))
+    #expect(try folder.entries("figures").contains("tokens-probability.vl.json") == (tokens > 1))
   }
 
   @Test func whatIsNotFiniteIsCounted() throws {
@@ -196,10 +167,10 @@ import Testing
     let input = try scratch.file("nan.safetensors", writer.bytes())
     let result = report(input, "--recipe", "hf-bf16", "--recipe", "fp32")
     #expect(result.exit == .done, "\(result.talk)")
-    let page = try page()
-    #expect(isWellFormed(page))
+    let page = try folder.html()
+    #expect(folder.isWellFormed(page))
     #expect(page.contains("layers.0.q holds 1 NaN and 1 infinite values") && page.contains("is not finite"))
-    for file in try entries("figures") {
+    for file in try folder.entries("figures") {
       let text = try String(contentsOfFile: out + "/figures/" + file, encoding: .utf8)
       #expect(!text.contains("\"NaN\"") && !text.contains("INF\""))
     }
@@ -208,22 +179,17 @@ import Testing
   @Test func everyPairOfShiftsHasItsPicturesUpToFour() throws {
     let pairs = (1...5).flatMap { ["--shifts", "0,\($0)"] }
     #expect(ropedrift(["report", small, "--recipe", "fp32", "-o", out, "--html"] + pairs).exit == .done)
-    let files = try entries("figures")
+    let files = try folder.entries("figures")
     #expect(files.contains("tokens-logit-4.vl.json") && !files.contains("tokens-logit-5.vl.json"))
-    let page = try page()
-    #expect(isWellFormed(page) && page.contains("1 more pair of shifts has no pictures"))
+    let page = try folder.html()
+    #expect(folder.isWellFormed(page) && page.contains("1 more pair of shifts has no pictures"))
   }
 
   @Test func theSameCommandGivesTheSamePageForAnyNumberOfThreads() throws {
     var contents: [[String: Data]] = []
     for threads in ["1", "3"] {
       #expect(report(small, "--recipe", "table-bf16", "--threads", threads, "--force").exit == .done)
-      let files = try FileManager.default.subpathsOfDirectory(atPath: out)
-      contents.append(
-        Dictionary(
-          uniqueKeysWithValues: files.map {
-            ($0, FileManager.default.contents(atPath: out + "/" + $0) ?? Data())
-          }))
+      contents.append(try folder.contents())
     }
     #expect(contents[0] == contents[1] && contents[0].count > 20)
   }

@@ -121,6 +121,32 @@ import Testing
     }
   }
 
+  @Test(arguments: masks, [1, 5, 30]) func gridsHoldThePairsOfTheirBlocks(_ spelling: String, size: Int)
+    throws
+  {
+    for documents in try layouts() {
+      for queryTokens in [23, 4] {
+        let pattern = try pattern(spelling, documents)
+        let grid = try VisibilityGrid(pattern, size: size, queryTokens: queryTokens)
+        var expected: [VisibilityGrid.Block] = []
+        for row in stride(from: 23 - queryTokens, to: 23, by: size) {
+          for column in stride(from: 0, to: 23, by: size) {
+            let (queries, keys) = (row..<min(23, row + size), column..<min(23, column + size))
+            let all = queries.flatMap { query in keys.map { (query, $0) } }
+            let pairs = all.filter { sees($0, $1, pattern.mask, documents) }.count
+            let block = VisibilityGrid.Block(queries: queries, keys: keys, pairs: pairs)
+            #expect(block.causalPairs == all.filter { $1 <= $0 }.count)
+            if pairs > 0 { expected.append(block) }
+          }
+        }
+        #expect(grid.blocks == expected)
+      }
+    }
+    #expect(throws: PatternError.self) {
+      try VisibilityGrid(AttentionPattern(causalOver: 3), size: 0)
+    }
+  }
+
   @Test func positionsFollowTheirPolicy() throws {
     let documents = try layout([3, 2, 3], "2")
     // Chunks: A A | B B | C C | A | C

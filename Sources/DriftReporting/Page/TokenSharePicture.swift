@@ -66,10 +66,11 @@ struct TokenSharePicture {
   /// - Parameters:
   ///   - scope: what the shares are about, at the head of the caption.
   ///   - panelName: what a panel stands for: recipe or pattern.
+  ///   - grid: sizes, from the number of panels.
   ///   - source: the file that holds all figures.
   func figure(
     name: String, section: PageSection, comparison: Int?, title: String, scope: String, panelName: String,
-    source: String
+    grid: (Int) -> FacetGrid, source: String
   ) -> PageFigure {
     let values = panels.flatMap { panel -> [Double] in
       panel.bins.flatMap { bin -> [Double] in [bin.least, bin.greatest, bin.uniform] } + [panel.bound ?? 0]
@@ -96,7 +97,7 @@ struct TokenSharePicture {
           + (panels.contains { $0.bound != nil } ? "   ··· bound 1/2" : ""),
       ],
       description: "\(title), a panel for each \(panelName), over key + 1, both axes logarithmic.",
-      body: FacetGrid(panels: panels.count).body(
+      body: grid(panels.count).body(
         rows: panels.flatMap { panel in panel.bins.map { row($0, panel.name, panel.bound, axis) } },
         panels: panels.map(\.name), layers: layers(axis)),
       table: table(panelName, source))

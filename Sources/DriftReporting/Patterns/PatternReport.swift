@@ -56,8 +56,12 @@ public struct PatternReport: Sendable {
 
   /// Writes every file but the table of tokens, which is written while the run goes on.
   ///
+  /// - Parameter page: the page to write beside the tables; nil for none.
+  /// - Returns: what the page's renderer failed with; everything but the pictures is written all the same.
   /// - Throws: ``OutputError``, ``TableError``.
-  public func write(into folder: StagedFolder) throws {
+  @discardableResult public func write(
+    page: PatternPage? = nil, into folder: StagedFolder
+  ) throws -> FigureRendererError? {
     func table(_ description: TableDescription, _ rows: (([Cell]) throws -> Void) throws -> Void) throws {
       var writer = try CSVWriter(description, creating: folder.path(of: description.fileName))
       try rows { try writer.append($0) }
@@ -67,7 +71,11 @@ public struct PatternReport: Sendable {
     try table(PatternDocumentTable.description) { try PatternDocumentTable.forEachRow(results, $0) }
     try table(PatternLayoutTable.description) { try PatternLayoutTable.forEachRow(layouts, $0) }
     try JSONText.write(record, creating: folder.path(of: RunRecord.fileName))
-    try Self.package.write(into: folder.stagingPath)
+    var package = Self.package
+    let written = try page?.write(self, into: folder)
+    package.otherFiles = written?.files ?? []
+    try package.write(into: folder.stagingPath)
+    return written?.failure
   }
 
   /// What `run.json` holds.

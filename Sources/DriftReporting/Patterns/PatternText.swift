@@ -85,7 +85,7 @@ extension PatternReport {
     let layout = first.pattern.documents
     let shifts = first.drift.experiment.comparisons[0]
     var lines = [
-      "\(layout.documents.count) documents of \(Self.span(layout.documents.map(\.length))) tokens in a window of \(layout.tokens); drift: "
+      "\(layout.inWords); drift: "
         + "shifts \(shifts.first),\(shifts.second); error: at shift \(shifts.first). Isolated mode.",
       "share 0: the first token's part of the sum of |drift|; first tokens: that of all documents' first tokens, logits; errors and drift of",
       "outputs are greatest magnitudes; mass on 0: mean over the queries that see token 0 and are not it; top key: queries whose first key",
@@ -108,11 +108,6 @@ extension PatternReport {
     return lines.map { $0 + "\n" }.joined()
   }
 
-  private static func span(_ lengths: [Int]) -> String {
-    let (least, greatest) = (lengths.min() ?? 0, lengths.max() ?? 0)
-    return least == greatest ? "\(least)" : "\(least) to \(greatest)"
-  }
-
   /// The chunks of the patterns as text.
   public static func layoutText(_ patterns: [(name: String, pattern: AttentionPattern)]) throws -> String {
     var table = AlignedTextTable(
@@ -122,5 +117,15 @@ extension PatternReport {
       ], keyColumns: 2)
     try PatternLayoutTable.forEachRow(patterns) { table.append($0) }
     return table.text
+  }
+}
+
+extension DocumentLayout {
+  /// How many documents of how many tokens.
+  var inWords: String {
+    let lengths = documents.map(\.length)
+    let (least, greatest) = (lengths.min() ?? 0, lengths.max() ?? 0)
+    return
+      "\(documents.count) documents of \(least == greatest ? "\(least)" : "\(least) to \(greatest)") tokens in a window of \(tokens)"
   }
 }

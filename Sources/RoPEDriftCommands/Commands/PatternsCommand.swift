@@ -13,7 +13,8 @@ struct PatternsCommand: PrintingCommand {
       (drift) and with the certified reference (error), logits, probabilities and, where the input has values, outputs. Beside \
       that: the part of the first token and of each document's first token, attention mass on them, flips of the top key, \
       positions, visible pairs, blocks that a kernel visits, floating-point operations. A table goes to stdout; with -o a folder \
-      holds patterns.csv, pattern_documents.csv, pattern_layout.csv, pattern_tokens.csv, run.json and datapackage.json. Without \
+      holds patterns.csv, pattern_documents.csv, pattern_layout.csv, pattern_tokens.csv, run.json and datapackage.json, and with \
+      --html a page, patterns.html, that shows the patterns beside each other. Without \
       --documents the window is taken as four documents of equal lengths; without --pattern full, intra, intra/reset, anchor, \
       anchor-copy, anchor/reset and a window of a quarter of the tokens are compared; without --recipe \
       \(defaultRecipes.joined(separator: ", ")).
@@ -22,6 +23,7 @@ struct PatternsCommand: PrintingCommand {
         ropedrift patterns --documents 100,28,384
         ropedrift patterns capture.safetensors --documents log-normal:median=512,seed=3 --recipe hf-bf16 -o out
         ropedrift patterns --pattern full --pattern anchor --pattern anchor+window:128 --documents lengths.json
+        ropedrift patterns --documents 100,28,384 -o out --html --figure-renderer .venv-figures/bin/python
       """)
 
   @OptionGroup var input: InputArgument
@@ -46,6 +48,7 @@ struct PatternsCommand: PrintingCommand {
   var folder: String?
   @Flag(help: "Replace an earlier report at the output path.")
   var force = false
+  @OptionGroup var pictures: PictureOptions
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var printing: PrintingOptions
 
@@ -58,6 +61,7 @@ struct PatternsCommand: PrintingCommand {
     let console = Console.current
     try checkOptions()
     let location = try folder.map { try OutputLocation(checking: $0, replacing: force) }
+    let renderer = try pictures.renderer()
     // Tiles are about recipes that have some.
     let defaults = tiles.isGiven ? [Self.defaultRecipes[1]] : Self.defaultRecipes
     let chosen = try tiles.apply(
@@ -80,13 +84,15 @@ struct PatternsCommand: PrintingCommand {
     let experiment = try self.experiment(attention, layers, chosen, pair, named)
 
     let staged = try location.map { try StagedFolder(at: $0) }
-    let report = try InterruptionGuard.protecting(cleanup: { staged?.discard() }) {
-      let report = try measure(experiment, staged, console)
+    let (report, failure) = try InterruptionGuard.protecting(cleanup: { staged?.discard() }) {
+      let (report, shares) = try measure(experiment, staged, console)
+      var failure: FigureRendererError?
       if let staged {
-        try report.write(into: staged)
+        let page = pictures.html ? PatternPage(shares, renderer: renderer) : nil
+        failure = try report.write(page: page, into: staged)
         try staged.commit(noting: console)
       }
-      return report
+      return (report, failure)
     }
     if printing.json {
       try console.print(json: try report.json())
@@ -94,6 +100,7 @@ struct PatternsCommand: PrintingCommand {
       try console.write(report.text)
       if let folder { try console.print("written to \(folder)") }
     }
+    if let failure, let folder { throw CommandFailure(withoutPictures: failure, folder: folder) }
   }
 
   private func checkOptions() throws {
@@ -102,6 +109,9 @@ struct PatternsCommand: PrintingCommand {
     }
     guard folder != nil || !force else {
       throw CommandFailure(.wrongUsage, "--force has no effect without -o; leave it out")
+    }
+    guard folder != nil || !pictures.html else {
+      throw CommandFailure(.wrongUsage, "--html writes a page into the folder; name one with -o")
     }
     guard folder == nil || !showLayout else {
       throw CommandFailure(
@@ -148,14 +158,16 @@ struct PatternsCommand: PrintingCommand {
   /// Measures, and writes the tokens of each pattern while its tables are there.
   private func measure(
     _ experiment: PatternExperiment, _ folder: StagedFolder?, _ console: Console
-  ) throws -> PatternReport {
+  ) throws -> (PatternReport, PatternTokenShares) {
     let meter = console.progress("pairs", total: experiment.workload)
     let results: [PatternResults]
+    var shares = PatternTokenShares()
     if let folder {
       let description = PatternReport.tokenDescription
       var writer = try CSVWriter(description, creating: folder.path(of: description.fileName))
       results = try experiment.run(threads: threads.count) { name, drift in
         try PatternReport.forEachTokenRow(name, drift) { try writer.append($0) }
+        shares.add(name, drift)
       } progress: {
         meter.advance(by: $0)
       }
@@ -164,8 +176,9 @@ struct PatternsCommand: PrintingCommand {
       results = try experiment.run(threads: threads.count, progress: { meter.advance(by: $0) })
     }
     meter.finish()
-    return try PatternReport(
+    let report = try PatternReport(
       command: canonicalCommand, toolVersion: RoPEDriftVersion.current, results: results)
+    return (report, shares)
   }
 
   private var canonicalCommand: [String] {
@@ -177,6 +190,6 @@ struct PatternsCommand: PrintingCommand {
     if blockSize != BlockSummary.defaultSize { command.add("--block-size", String(blockSize)) }
     command.add(selection)
     command.add(problem)
-    return command.words
+    return command.words + (pictures.html ? ["--html"] : [])
   }
 }

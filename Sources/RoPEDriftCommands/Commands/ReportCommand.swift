@@ -76,11 +76,7 @@ struct ReportCommand: PrintingCommand {
       try console.write(results.0.summaryText)
       try console.print("written to \(output)")
     }
-    // The report is in place and whole; only its pictures are missing.
-    if let failure = results.2 {
-      throw CommandFailure(
-        .failed, "\(failure.description); the report at '\(output)' is whole but holds no pictures")
-    }
+    if let failure = results.2 { throw CommandFailure(withoutPictures: failure, folder: output) }
   }
 
   /// With `--against`: whole runs.

@@ -35,6 +35,11 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
   /// The message.
   public var description: String { message }
 
+  /// The failure of a command whose folder is in place and whole but for its pictures.
+  init(withoutPictures failure: FigureRendererError, folder: String) {
+    self.init(.failed, "\(failure.description); the report at '\(folder)' is whole but holds no pictures")
+  }
+
   /// The failure that a typed error of the libraries stands for.
   ///
   /// ``ProblemError`` counts as wrong usage here; what came from a file is caught where that is known

@@ -47,7 +47,7 @@ public struct AgainstOptions: ParsableArguments {
     for (flag, isGiven, reason) in [
       ("--sweep", shifts.sweep != nil, "whole runs are at the shifts at which they were captured"),
       ("--stored-frequencies", problem.storedFrequencies, "a comparison of runs has no reference"),
-      ("--html", page.html, "the page is of reports of one input"),
+      ("--html", page.pictures.html, "the page is of reports of one input"),
       ("--mask", pattern.mask != nil, Self.causal), ("--positions", pattern.positions != nil, Self.causal),
       ("--documents", pattern.documents.isGiven, Self.causal),
     ] where isGiven {

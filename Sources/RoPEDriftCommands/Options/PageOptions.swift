@@ -3,12 +3,12 @@
 import ArgumentParser
 import RoPEDrift
 
-/// `--html`, `--figure-renderer`, `--attribution`.
-public struct PageOptions: ParsableArguments {
+/// `--html`, `--figure-renderer`.
+public struct PictureOptions: ParsableArguments {
   /// Whether a page is written.
   @Flag(
     help:
-      "Also write report.html, a page to read, and figures/ with a Vega-Lite specification for each picture.")
+      "Also write a page to read, and figures/ with a Vega-Lite specification for each picture.")
   public var html = false
   /// The interpreter that makes pictures, as typed.
   @Option(
@@ -16,6 +16,25 @@ public struct PageOptions: ParsableArguments {
       "A Python with vl-convert-python, which makes the pictures (figures/*.svg, and in the page).",
       valueName: "python"))
   public var figureRenderer: String?
+
+  /// For the parser.
+  public init() {}
+
+  /// What makes the pictures, found before any work starts; nil for a page without.
+  ///
+  /// - Throws: ``CommandFailure`` (wrong usage) for a renderer without a page, ``FigureRendererError``.
+  func renderer() throws -> FigureRenderer? {
+    guard html || figureRenderer == nil else {
+      throw CommandFailure(.wrongUsage, "--figure-renderer is about the page; add --html")
+    }
+    return try figureRenderer.map { try FigureRenderer(python: $0) }
+  }
+}
+
+/// ``PictureOptions`` and `--attribution`.
+public struct PageOptions: ParsableArguments {
+  /// Whether a page is written, and what makes its pictures.
+  @OptionGroup public var pictures: PictureOptions
   /// Recipes to take apart on the page, as typed.
   @Option(
     help: ArgumentHelp(
@@ -28,7 +47,7 @@ public struct PageOptions: ParsableArguments {
 
   /// What goes into the command that makes the same page again: not the renderer, whose path is this machine's business.
   public var canonicalWords: [String] {
-    (html ? ["--html"] : [])
+    (pictures.html ? ["--html"] : [])
       + attribution.flatMap { $0.hasPrefix("-") ? ["--attribution=\($0)"] : ["--attribution", $0] }
   }
 
@@ -38,17 +57,14 @@ public struct PageOptions: ParsableArguments {
   /// - Returns: nil where no page is wanted.
   /// - Throws: ``CommandFailure`` (wrong usage), ``FigureRendererError``.
   public func resolve(recipes: [Recipe]) throws -> PageRequest? {
-    guard html else {
-      for (flag, isGiven) in [
-        ("--figure-renderer", figureRenderer != nil), ("--attribution", !attribution.isEmpty),
-      ]
-      where isGiven {
-        throw CommandFailure(.wrongUsage, "\(flag) is about the page; add --html")
+    guard pictures.html else {
+      _ = try pictures.renderer()
+      guard attribution.isEmpty else {
+        throw CommandFailure(.wrongUsage, "--attribution is about the page; add --html")
       }
       return nil
     }
-    return PageRequest(
-      attribution: try choice(recipes), renderer: try figureRenderer.map { try FigureRenderer(python: $0) })
+    return PageRequest(attribution: try choice(recipes), renderer: try pictures.renderer())
   }
 
   private func choice(_ recipes: [Recipe]) throws -> PageMeasurements.AttributionChoice {

@@ -76,43 +76,11 @@ public struct BlockSummary: Sendable, Hashable {
   }
 
   private mutating func add(_ pattern: AttentionPattern, firstQuery: Int) {
-    let blocks = (pattern.tokens + size - 1) / size
-    var steps = Array(repeating: 0, count: blocks + 1)
-    var edges = Array(repeating: 0, count: blocks)
-    var query = firstQuery
-    let sequences = pattern.sequences(queryTokens: pattern.tokens - firstQuery)
-    var index = 0
-    for block in 0..<(pattern.tokens - firstQuery + size - 1) / size {
-      steps.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
-      edges.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
-      while query < min(firstQuery + (block + 1) * size, pattern.tokens) {
-        while query >= sequences[index].queries.upperBound { index += 1 }
-        let sequence = sequences[index]
-        for keys in sequence.visibleKeys(ofToken: query) {
-          for run in sequence.tokens(ofKeys: keys) { count(run, &steps, &edges) }
-        }
-        query += 1
-      }
-      var whole = 0
-      for key in 0..<blocks {
-        whole += steps[key]
-        let pairs = whole * size + edges[key]
+    pattern.forEachRowOfBlocks(size: size, firstQuery: firstQuery) { _, blocks in
+      for pairs in blocks {
         if pairs == 0 { empty += 1 } else if pairs == size * size { full += 1 } else { partial += 1 }
       }
     }
-  }
-
-  /// Counts the pairs of one query with a run of keys: whole blocks as differences, the two ends apart.
-  private func count(_ run: Range<Int>, _ steps: inout [Int], _ edges: inout [Int]) {
-    let (first, last) = (run.lowerBound / size, (run.upperBound - 1) / size)
-    if first == last {
-      edges[first] += run.count
-      return
-    }
-    edges[first] += (first + 1) * size - run.lowerBound
-    edges[last] += run.upperBound - last * size
-    steps[first + 1] += 1
-    steps[last] -= 1
   }
 }
 

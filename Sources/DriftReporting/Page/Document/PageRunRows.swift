@@ -33,3 +33,15 @@ extension DriftExperiment {
     return rows
   }
 }
+
+extension DocumentLayout {
+  /// Documents, chunks and tags as a line at the head of a page.
+  var pageRow: (String, String) {
+    var parts = [inWords]
+    if chunks.count > documents.count { parts.append("interleaved in \(chunks.count) chunks") }
+    if let tags = documents.first?.tagTokens, tags > 0 {
+      parts.append("tags of \(PageText.count(tags, "token"))")
+    }
+    return ("Documents", parts.joined(separator: ", "))
+  }
+}

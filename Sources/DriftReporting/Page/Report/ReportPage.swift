@@ -45,6 +45,10 @@ extension PageContent {
   init(of data: ReportPageData) {
     let experiment = data.results.experiment
     var run = experiment.pageRows(inputIdentity: data.record.inputIdentity)
+    if !experiment.pattern.isCausal {
+      run.append(("Mask", "\(experiment.pattern.mask.spelling), positions \(experiment.pattern.policy.name)"))
+      run.append(experiment.pattern.documents.pageRow)
+    }
     for second in Set(experiment.sweep.map(\.second)).sorted() {
       let firsts = experiment.sweep.filter { $0.second == second }.map { String($0.first) }
       run.append(("Sweep", "\(PageText.list(firsts, atMost: 40)) against \(second)"))

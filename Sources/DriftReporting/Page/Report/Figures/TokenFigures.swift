@@ -18,6 +18,6 @@ extension FigureKind {
     return TokenSharePicture(panels, in: space, tokens: data.results.experiment.shape.keyTokens)?.figure(
       name: PageFigure.name("tokens-\(space.rawValue)", comparison), section: .tokens, comparison: comparison,
       title: "Share of \(space.drift) per key, \(space.plural)", scope: "Shifts \(data.shifts(comparison))",
-      panelName: "recipe", source: "tokens.csv")
+      panelName: "recipe", grid: FacetGrid.init(panels:), source: "tokens.csv")
   }
 }
