@@ -72,6 +72,9 @@ import Testing
       message(.zigzagRing, ranks: 8, tokens: 12)
         == "zigzag-ring over 8 ranks needs 16 chunks of tokens, and there are 12 tokens; ask for fewer ranks")
     #expect(
+      message(.zigzagRing, ranks: .max, tokens: 12)
+        .contains("9223372036854775807 ranks needs 18446744073709551614 chunks"))
+    #expect(
       message(.ring, ranks: 4, tokens: 10)
         == "10 tokens do not make the 4 equal chunks of ring over 4 ranks; 8 or 12 tokens do, and nothing is padded"
     )

@@ -1,6 +1,7 @@
 // `ropedrift parallelism`: heads that are shared keep their bits, rings change roundings, and what cannot be meant is refused.
 
 import Foundation
+import RoPEDrift
 import Testing
 
 @testable import RoPEDriftCommands
@@ -29,6 +30,23 @@ import Testing
       let (shared, one) = (row["shared_max_abs_error"] as? Double, row["one_device_max_abs_error"] as? Double)
       #expect(try #require(shared) > 0 && (shared == one || !isUlysses))
     }
+  }
+
+  @Test func whatIsNotFiniteIsCountedAndGivesNoFigure() throws {
+    let scratch = try ScratchFolder()
+    var writer = SafetensorsWriter(metadata: ["rope.layout": "half-split", "rope.base": "100"])
+    for tensor in ["q", "k", "v"] {
+      // A NaN in the first key reaches every query.
+      let values = (0..<16).map { tensor == "k" && $0 == 1 ? .nan : Double($0 % 5) - 2 }
+      try writer.add("layers.0.\(tensor)", .f32, shape: [1, 8, 2], values: values)
+    }
+    let path = try scratch.file("nan.safetensors", writer.bytes())
+    let out = scratch.path + "/out"
+    let result = ropedrift("parallelism", path, "--kinds", "ring", "--ranks", "2", "-o", out)
+    #expect(result.exit == .done, "\(result.talk)")
+    #expect(result.output.contains("warning: 16 outputs are NaN or infinite"), "\(result.output)")
+    let row = try String(contentsOfFile: out + "/parallelism.csv", encoding: .utf8).split(separator: "\n")[1]
+    #expect(row.hasSuffix(",ring,2,16,0,16,,,,,,,,"), "\(row)")
   }
 
   @Test func oneRankIsOneDevice() throws {

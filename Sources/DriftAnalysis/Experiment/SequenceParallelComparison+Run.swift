@@ -26,7 +26,7 @@ extension SequenceParallelComparison {
         angles: $0.angles, attentionFactor: $0.attentionFactor, positions: Array(0..<tokens),
         threads: threads)
     }
-    var totals = ways.map { SharedTotals($0, tokens: tokens, measuresError: problem != nil) }
+    var totals = ways.map { SharedTotals($0, tokens: tokens) }
     var group: (head: Int, keys: HeadKeys)?
     for head in heads {
       let keyHead = layer.kvHead(ofQueryHead: head)
@@ -88,7 +88,7 @@ private struct OutputBlock: Sendable {
   /// One (queries, d) a way.
   var shared: [[Double]] = []
   /// (queries, d), and its greatest bound.
-  var reference: (outputs: [Double], bound: Double)?
+  var reference: (outputs: [Double], bound: Double?)?
 }
 
 /// One query head.
@@ -152,7 +152,7 @@ private struct RankedHead: Sendable {
     return outputs
   }
 
-  private func reference(_ queries: Range<Int>) throws -> (outputs: [Double], bound: Double)? {
+  private func reference(_ queries: Range<Int>) throws -> (outputs: [Double], bound: Double?)? {
     guard let (head, values) = keys.reference else { return nil }
     let size = comparison.layer.headSize
     var outputs = [Double](repeating: 0, count: queries.count * size)
@@ -170,7 +170,7 @@ private struct RankedHead: Sendable {
         }
       }
     }
-    return (outputs, bounds.lazy.filter { !$0.isNaN }.max() ?? 0)
+    return (outputs, bounds.lazy.filter { !$0.isNaN }.max())
   }
 }
 
@@ -179,13 +179,9 @@ private struct SharedTotals {
   private var found: SequenceParallelResult
   private var sums: [CompensatedSum]
   private var counts: [Int]
-  private var isFirst = (difference: true, error: true)
 
-  init(_ way: SequenceParallelComparison.Way, tokens: Int, measuresError: Bool) {
+  init(_ way: SequenceParallelComparison.Way, tokens: Int) {
     found = SequenceParallelResult(way: way)
-    if measuresError {
-      (found.oneDeviceError, found.sharedError, found.referenceBound) = (.init(), .init(), 0)
-    }
     sums = Array(repeating: CompensatedSum(), count: tokens)
     counts = Array(repeating: 0, count: tokens)
   }
@@ -200,32 +196,31 @@ private struct SharedTotals {
         found.nonFinite += 1
         continue
       }
-      func greatest(_ value: Double) -> SequenceParallelResult.Greatest {
-        var place = SequenceParallelResult.Greatest()
-        (place.value, place.head, place.token, place.channel) = (
-          value.magnitude, head, token, index % block.channels
-        )
-        return place
+      func greatest(_ known: SequenceParallelResult.Greatest?, _ difference: Double)
+        -> SequenceParallelResult.Greatest
+      {
+        .max(
+          known,
+          .init(value: difference.magnitude, head: head, token: token, channel: index % block.channels))
       }
-      found.difference.take(greatest(shared - one), isFirst: isFirst.difference)
-      isFirst.difference = false
+      found.difference = greatest(found.difference, shared - one)
       sums[token].add((shared - one).magnitude)
       counts[token] += 1
       if let exact = block.reference?.outputs[index], exact.isFinite {
-        found.oneDeviceError!.take(greatest(one - exact), isFirst: isFirst.error)
-        found.sharedError!.take(greatest(shared - exact), isFirst: isFirst.error)
-        isFirst.error = false
+        found.oneDeviceError = greatest(found.oneDeviceError, one - exact)
+        found.sharedError = greatest(found.sharedError, shared - exact)
       }
     }
-    if let bound = block.reference?.bound { found.referenceBound = max(found.referenceBound!, bound) }
+    if let bound = block.reference?.bound { found.referenceBound = max(found.referenceBound ?? 0, bound) }
   }
 
   var result: SequenceParallelResult {
     var result = found
     var total = CompensatedSum()
     for sum in sums { total.add(sum) }
-    result.meanDifference = total.value / Double(found.outputs - found.nonFinite)
-    result.meanByToken = zip(sums, counts).map { $0.value / Double($1) }
+    let count = found.outputs - found.nonFinite
+    result.meanDifference = count > 0 ? total.value / Double(count) : nil
+    result.meanByToken = zip(sums, counts).map { $1 > 0 ? $0.value / Double($1) : nil }
     return result
   }
 }

@@ -95,19 +95,17 @@ public struct SequenceParallelResult: Sendable, Equatable {
   /// A greatest magnitude and its place; the first one in the order head, token, channel.
   public struct Greatest: Sendable, Equatable {
     /// The magnitude.
-    public var value = 0.0
+    public let value: Double
     /// Query head.
-    public var head = 0
+    public let head: Int
     /// Token.
-    public var token = 0
+    public let token: Int
     /// Channel.
-    public var channel = 0
+    public let channel: Int
 
-    /// Zero at the first place.
-    public init() {}
-
-    mutating func take(_ other: Greatest, isFirst: Bool) {
-      if isFirst || other.value > value { self = other }
+    /// The greater one; of equal ones the first.
+    static func max(_ first: Greatest?, _ second: Greatest) -> Greatest {
+      if let first, first.value >= second.value { first } else { second }
     }
   }
 
@@ -119,17 +117,17 @@ public struct SequenceParallelResult: Sendable, Equatable {
   public var differing = 0
   /// How many pairs hold a NaN or an infinity and are in no figure below.
   public var nonFinite = 0
-  /// The greatest |shared − one device|.
-  public var difference = Greatest()
-  /// The mean of |shared − one device|; NaN without a finite pair.
-  public var meanDifference = Double.nan
-  /// For each token the mean of |shared − one device| over heads and channels; NaN without a finite pair.
-  public var meanByToken: [Double] = []
-  /// The greatest |one device − reference|; nil where the reference was not asked for. Pairs that are not finite on either side are left
-  /// out here too.
+  /// The greatest |shared − one device|; nil without a finite pair.
+  public var difference: Greatest?
+  /// The mean of |shared − one device|; nil without a finite pair.
+  public var meanDifference: Double?
+  /// For each token the mean of |shared − one device| over heads and channels; nil without a finite pair.
+  public var meanByToken: [Double?] = []
+  /// The greatest |one device − reference|; nil where the reference was not asked for or no pair is finite. Pairs that are not finite on
+  /// either side are left out here too.
   public var oneDeviceError: Greatest?
   /// The greatest |shared − reference|; likewise.
   public var sharedError: Greatest?
-  /// The greatest proven bound on an error of the reference's outputs; nil where it was not asked for.
+  /// The greatest proven bound on an error of the reference's outputs; nil where it was not asked for or none is proven.
   public var referenceBound: Double?
 }

@@ -40,7 +40,7 @@ public struct ParallelismReport: Sendable {
     name: "ropedrift-parallelism", title: "RoPEDrift sequence parallelism",
     summary:
       "Outputs of attention with the sequence shared among ranks, against one device and against exact arithmetic. run.json says what was run; "
-      + "NaN, INF and -INF are written as such, and an empty cell is a figure that was not asked for.",
+      + "NaN, INF and -INF are written as such, and an empty cell is a figure that was not asked for or that no finite output defines.",
     tables: ParallelismTable.all.map(\.description))
 
   /// What `run.json` holds.
@@ -107,17 +107,21 @@ public struct ParallelismReport: Sendable {
         table.append([
           .string(layer.comparison.emulation.recipe.name), .integer(layer.comparison.layer.index),
           .string(result.way.kind.rawValue), .integer(result.way.ranks),
-          .string(Self.percentage(result.differing, of: result.outputs)), .number(result.difference.value),
-          .integer(result.difference.token), .number(result.meanDifference), Cell(result.sharedError?.value),
+          .string(Self.percentage(result.differing, of: result.outputs)), Cell(result.difference?.value),
+          Cell(result.difference?.token), Cell(result.meanDifference), Cell(result.sharedError?.value),
           Cell(result.oneDeviceError?.value),
         ])
       }
     }
-    return table.text + """
-      other bits: outputs whose stored bits are not those of one device. difference: shared minus one device; error: minus the
-      exact output. One layer's attention on given q, k and v: what a whole model makes of such differences is not in it.
+    let left = layers.flatMap(\.results).reduce(0) { $0 + $1.nonFinite }
+    return table.text
+      + (left > 0
+        ? "warning: \(left) outputs are NaN or infinite on either side and enter no figure but the bits\n"
+        : "") + """
+        other bits: outputs whose stored bits are not those of one device. difference: shared minus one device; error: minus the
+        exact output. One layer's attention on given q, k and v: what a whole model makes of such differences is not in it.
 
-      """
+        """
   }
 
   /// Per cent to three digits; the count itself where it is small.

@@ -42,7 +42,8 @@ public struct ParallelismTable: Sendable {
     ]
   }
 
-  private static let noReference = "the reference was left out"
+  private static let nothing = "no pair is finite"
+  private static let noReference = "the reference was left out or no pair is finite"
 
   /// A row a recipe, layer and way.
   public static let ways = ParallelismTable(
@@ -60,12 +61,17 @@ public struct ParallelismTable: Sendable {
           ColumnDescription(
             "nonfinite_count", .integer, meaning: "Pairs with a NaN or an infinity, in no figure here.",
             minimum: 0),
-          ColumnDescription("max_abs_difference", .number, meaning: "Greatest |shared - one device|."),
           ColumnDescription(
-            "max_head", .integer, meaning: "Head of that output; the first one of equal ones.", minimum: 0),
-          ColumnDescription("max_token", .integer, meaning: "Its token.", minimum: 0),
-          ColumnDescription("max_channel", .integer, meaning: "Its channel.", minimum: 0),
-          ColumnDescription("mean_abs_difference", .number, meaning: "Mean of |shared - one device|."),
+            "max_abs_difference", .number, meaning: "Greatest |shared - one device|.", emptyWhere: nothing),
+          ColumnDescription(
+            "max_head", .integer, meaning: "Head of that output; the first one of equal ones.",
+            emptyWhere: nothing,
+            minimum: 0),
+          ColumnDescription("max_token", .integer, meaning: "Its token.", emptyWhere: nothing, minimum: 0),
+          ColumnDescription(
+            "max_channel", .integer, meaning: "Its channel.", emptyWhere: nothing, minimum: 0),
+          ColumnDescription(
+            "mean_abs_difference", .number, meaning: "Mean of |shared - one device|.", emptyWhere: nothing),
           ColumnDescription(
             "one_device_max_abs_error", .number, meaning: "Greatest |one device - exact|.",
             emptyWhere: noReference),
@@ -81,9 +87,8 @@ public struct ParallelismTable: Sendable {
         try write(
           cells(layer, result) + [
             .integer(result.outputs), .integer(result.differing), .integer(result.nonFinite),
-            .number(result.difference.value), .integer(result.difference.head),
-            .integer(result.difference.token),
-            .integer(result.difference.channel), .number(result.meanDifference),
+            Cell(result.difference?.value), Cell(result.difference?.head),
+            Cell(result.difference?.token), Cell(result.difference?.channel), Cell(result.meanDifference),
             Cell(result.oneDeviceError?.value), Cell(result.sharedError?.value), Cell(result.referenceBound),
           ])
       }
@@ -100,12 +105,12 @@ public struct ParallelismTable: Sendable {
             "token", .integer, meaning: "Index of the query's token in the file.", minimum: 0),
           ColumnDescription(
             "mean_abs_difference", .number,
-            meaning: "Mean of |shared - one device| over heads and channels; NaN without a finite pair."),
+            meaning: "Mean of |shared - one device| over heads and channels.", emptyWhere: nothing),
         ], primaryKey: ["recipe", "layer", "parallelism", "ranks", "token"])),
     rows: { layer, write in
       for result in layer.results {
         for (token, mean) in result.meanByToken.enumerated() {
-          try write(cells(layer, result) + [.integer(token), .number(mean)])
+          try write(cells(layer, result) + [.integer(token), Cell(mean)])
         }
       }
     })

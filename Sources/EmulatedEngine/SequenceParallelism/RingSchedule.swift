@@ -30,7 +30,7 @@ public struct RingSchedule: Sendable, Hashable {
     guard ranks > 0 else { throw SequenceParallelismError.ranks(ranks) }
     let (doubled, overflows) = ranks.multipliedReportingOverflow(by: 2)
     guard !overflows, (kind == .zigzagRing ? doubled : ranks) <= tokens else {
-      throw SequenceParallelismError.moreChunksThanTokens(kind, ranks: min(ranks, 1 << 60), tokens: tokens)
+      throw SequenceParallelismError.moreChunksThanTokens(kind, ranks: ranks, tokens: tokens)
     }
     let chunks = kind.chunkCount(ranks: ranks)
     guard tokens.isMultiple(of: chunks) else {

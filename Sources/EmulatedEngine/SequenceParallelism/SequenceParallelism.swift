@@ -34,8 +34,10 @@ public enum SequenceParallelismError: Error, Equatable, CustomStringConvertible 
     switch self {
     case .ranks(let count): return "\(count) ranks: a sequence is shared among 1 rank or more"
     case .moreChunksThanTokens(let kind, let ranks, let tokens):
+      // Twice any number of ranks is a UInt.
+      let chunks = UInt(ranks) * (kind == .zigzagRing ? 2 : 1)
       return
-        "\(kind.rawValue) over \(ranks) ranks needs \(kind.chunkCount(ranks: ranks)) chunks of tokens, and there are \(tokens) tokens; ask for fewer ranks"
+        "\(kind.rawValue) over \(ranks) ranks needs \(chunks) chunks of tokens, and there are \(tokens) tokens; ask for fewer ranks"
     case .tokensDoNotDivide(let kind, let ranks, let tokens):
       let chunks = kind.chunkCount(ranks: ranks)
       let below = tokens / chunks * chunks
