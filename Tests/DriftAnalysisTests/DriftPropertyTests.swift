@@ -68,9 +68,11 @@ import Testing
     #expect(collector.lengthTotals.last?.totals == collector.totals)
   }
 
-  @Test func keysAndDistancesEqualPlainLoops() throws {
-    // Positions with gaps, a repeated one and a restart, so that runs of distances are short.
-    let positions = (0..<Self.keys).map { $0 % 23 == 5 ? $0 - 1 : $0 < 50 ? $0 : $0 * 3 - 140 }
+  /// Positions with gaps, a repeated one and a restart, so that runs of distances are short; then such as lie far apart.
+  @Test(arguments: [1, 1 << 40]) func keysAndDistancesEqualPlainLoops(step: Int) throws {
+    let positions = (0..<Self.keys).map {
+      $0 % 23 == 5 ? $0 - 1 : $0 < 50 ? $0 : ($0 * 3 - 140) * ($0 < 60 ? 1 : step)
+    }
     let tables = try Self.collected(tileSize: 7, positions).totalTables
     var byKey: [Int: [Double]] = [:]
     var byDistance: [Int: [Double]] = [:]
@@ -195,8 +197,13 @@ import Testing
     #expect(geometry.queryCount(ofPrefix: 1) == 0)
     let empty = try PairGeometry(causalQueryPositions: [], keyPositions: [])
     #expect(empty.tiles(ofAtMost: 4, lengths: [64]) == [])
-    #expect(throws: AnalysisError.self) {
-      try PairGeometry(causalQueryPositions: [0, 1 << 52], keyPositions: [0, 1 << 52])
+    // Three pairs, two distances: tables grow with tokens and not with positions.
+    let far = try PairGeometry(causalQueryPositions: [0, 1 << 52], keyPositions: [0, 1 << 52])
+    #expect(far.slotCount == 2 && (0..<2).map(far.distance(ofSlot:)) == [1 << 52, 0])
+    // 1024 · 1023 / 2 different distances are more than there is room for.
+    let squares = (0..<1024).map { $0 * $0 * $0 * $0 }
+    #expect(throws: AnalysisError.tooManyDistances(limit: 1 << 18)) {
+      try PairGeometry(causalQueryPositions: squares, keyPositions: squares)
     }
   }
 }

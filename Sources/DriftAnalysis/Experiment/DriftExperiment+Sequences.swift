@@ -63,7 +63,7 @@ extension AttentionInput {
 extension PairGeometry {
   /// The geometry of an experiment's pattern: distances from the nearest to the farthest of its pairs.
   ///
-  /// - Throws: ``AnalysisError/distanceRangeTooWide(_:limit:)``.
+  /// - Throws: ``AnalysisError/tooManyDistances(limit:)``.
   init(_ experiment: DriftExperiment) throws {
     let positions = experiment.pattern.positions
     // Positions ascend within what a query sees: it stands at distance 0 from itself and farthest from the first key of all.
@@ -76,7 +76,8 @@ extension PairGeometry {
     }
     try self.init(
       queryPositions: Array(positions[experiment.shape.token(ofQuery: 0)...]), keyPositions: positions,
-      distances: 0...farthest)
+      distances: 0...farthest,
+      visibleKeys: { experiment.pattern.visibleTokens(ofToken: experiment.shape.token(ofQuery: $0)) })
   }
 }
 

@@ -61,15 +61,15 @@ struct RowPlace: Sendable, Hashable {
 
 /// What can be wrong with the input of an analysis.
 public enum AnalysisError: Error, Equatable, CustomStringConvertible {
-  /// The table of distances would not fit in memory.
-  case distanceRangeTooWide(ClosedRange<Int>, limit: Int)
+  /// A table with a row for every distance at which a pair stands would grow with pairs, not with tokens.
+  case tooManyDistances(limit: Int)
 
   /// One sentence with the mend.
   public var description: String {
     switch self {
-    case .distanceRangeTooWide(let range, let limit):
-      "distances run from \(range.lowerBound) to \(range.upperBound); a table of them may have \(limit) rows at most, so "
-        + "use positions that lie closer together"
+    case .tooManyDistances(let limit):
+      "pairs of a query and a key stand at more than \(limit) different distances, and a table has a row for each; "
+        + "use positions that lie closer together, or fewer gaps between them"
     }
   }
 }
@@ -82,13 +82,15 @@ public struct PairGeometry: Sendable {
   public let queryPositions: [Int]
   /// Positions of the keys, [keyTokens].
   public let keyPositions: [Int]
-  /// Every distance that a visible pair may have. A table of distances has one row for each.
+  /// From the least to the greatest distance of a visible pair.
   public let distances: ClosedRange<Int>
+  /// Rows of a table of distances.
+  let slots: DistanceSlots
   /// For each key the end of the run of keys, this one included, whose positions ascend in steps of one.
   let runEnds: [Int]
 
-  /// Rows that a table of distances may have.
-  public static let distanceLimit = 1 << 26
+  /// Different distances that tables have room for: with a row for each, memory grows with tokens.
+  public static func distanceLimit(tokens: Int) -> Int { max(1 << 18, 8 * tokens) }
 
   /// Number of queries.
   public var queryTokens: Int { queryPositions.count }
@@ -98,14 +100,18 @@ public struct PairGeometry: Sendable {
   /// token).
   public var queryOffset: Int { keyTokens - queryTokens }
 
-  /// A geometry for a mask whose visible pairs all have distances in `distances`.
+  /// A geometry for a mask.
   ///
-  /// - Throws: ``AnalysisError/distanceRangeTooWide(_:limit:)`` above ``distanceLimit`` rows.
-  public init(queryPositions: [Int], keyPositions: [Int], distances: ClosedRange<Int>) throws {
-    let (width, overflow) = distances.upperBound.subtractingReportingOverflow(distances.lowerBound)
-    guard !overflow, width < Self.distanceLimit else {
-      throw AnalysisError.distanceRangeTooWide(distances, limit: Self.distanceLimit)
-    }
+  /// - Parameters:
+  ///   - queryPositions: [queryTokens].
+  ///   - keyPositions: [keyTokens].
+  ///   - distances: from the least to the greatest distance of a visible pair.
+  ///   - visibleKeys: the runs of keys that a query sees; asked where positions lie far apart.
+  /// - Throws: ``AnalysisError/tooManyDistances(limit:)``.
+  public init(
+    queryPositions: [Int], keyPositions: [Int], distances: ClosedRange<Int>,
+    visibleKeys: (_ query: Int) -> [Range<Int>]
+  ) throws {
     self.queryPositions = queryPositions
     self.keyPositions = keyPositions
     self.distances = distances
@@ -114,12 +120,36 @@ public struct PairGeometry: Sendable {
       ends[key] = keyPositions[key + 1] == keyPositions[key] + 1 ? ends[key + 1] : key + 1
     }
     runEnds = ends
+    let limit = Self.distanceLimit(tokens: keyPositions.count)
+    let (width, overflow) = distances.upperBound.subtractingReportingOverflow(distances.lowerBound)
+    guard !overflow else { throw AnalysisError.tooManyDistances(limit: limit) }
+    // Twice the tokens is no waste worth a search.
+    if width < max(1 << 12, 2 * keyPositions.count) {
+      slots = DistanceSlots(distances)
+      return
+    }
+    var union = DistanceUnion()
+    for (query, position) in queryPositions.enumerated() {
+      for keys in visibleKeys(query) {
+        var key = keys.lowerBound
+        while key < keys.upperBound {
+          let end = min(ends[key], keys.upperBound)
+          let first = distances.upperBound - (position - keyPositions[key])
+          union.add(first..<first + end - key)
+          key = end
+        }
+      }
+      guard union.count <= limit else { throw AnalysisError.tooManyDistances(limit: limit) }
+    }
+    union.finish()
+    guard union.count <= limit else { throw AnalysisError.tooManyDistances(limit: limit) }
+    slots = DistanceSlots(greatest: distances.upperBound, union)
   }
 
   /// A geometry for the causal mask (query i sees the keys with token index ≤ i + queryOffset) or any part of
   /// it: distances from the least to the greatest of its pairs, 0…0 where there is none.
   ///
-  /// - Throws: ``AnalysisError/distanceRangeTooWide(_:limit:)``.
+  /// - Throws: ``AnalysisError/tooManyDistances(limit:)``.
   public init(causalQueryPositions queryPositions: [Int], keyPositions: [Int]) throws {
     let offset = keyPositions.count - queryPositions.count
     var visible = 0
@@ -137,7 +167,8 @@ public struct PairGeometry: Sendable {
     }
     try self.init(
       queryPositions: queryPositions, keyPositions: keyPositions,
-      distances: nearest <= farthest ? nearest...farthest : 0...0)
+      distances: nearest <= farthest ? nearest...farthest : 0...0,
+      visibleKeys: { [0..<min(max($0 + offset + 1, 0), keyPositions.count)] })
   }
 
   /// How many queries have a token index below `length`: those that belong to the prefix of that length.
@@ -167,21 +198,20 @@ public struct PairGeometry: Sendable {
     return tiles
   }
 
-  /// Rows of a table of distances. They run from the greatest distance to the least, so that they ascend with
-  /// the keys.
-  var slotCount: Int { distances.upperBound - distances.lowerBound + 1 }
+  /// Rows of a table of distances.
+  var slotCount: Int { slots.count }
 
-  func distance(ofSlot slot: Int) -> Int { distances.upperBound - slot }
+  func distance(ofSlot slot: Int) -> Int { slots.distance(ofSlot: slot) }
 
   /// Calls `body` with the first key, the number of keys and the first slot of each part of `keys` whose
   /// slots ascend in steps of one as seen from `query`.
   @inline(__always)
   func forEachRun(query: Int, keys: Range<Int>, _ body: (_ key: Int, _ count: Int, _ slot: Int) -> Void) {
-    let base = distances.upperBound - queryPositions[query]
+    let position = queryPositions[query]
     var key = keys.lowerBound
     while key < keys.upperBound {
       let end = min(runEnds[key], keys.upperBound)
-      let slot = keyPositions[key] + base
+      let slot = slots.slot(ofDistance: position - keyPositions[key])
       precondition(
         slot >= 0 && slot + (end - key) <= slotCount,
         "query \(query) sees keys \(key)..<\(end) at a distance outside \(distances)")
