@@ -22,12 +22,12 @@ RULES = f"""- **Subjects and modes.** A sense is decided for each subject of a t
   same q and k, only positions shifted) and propagated (two whole runs).
 - **Noise.** In mode propagated a sense is not decided where the null control has more than {NOISE_LIMIT:.0%} of the difference, in
   `d_weighted` or in the sum of |logit difference|: what two runs at *one* shift differ by says nothing about positions. Its figures are
-  printed all the same.
+  printed all the same. The first claim is the one exception: it asks in this mode whether the difference stands out from the noise at all.
 - **Verdict.** *{HOLDS}*: decided at least once and true wherever it is decided. *{FAILS}*: false wherever it is decided.
   *{IN_THIS_SENSE}*: otherwise, with the senses that are true wherever they are decided; if there is none, with the modes in which all are
   true, or else with the places where one is.
   *{NOT_COMPUTABLE}*: decided nowhere.
-- **First**: true where no other key has a greater figure.
+- **First**: true where no other key has a greater figure; signed figures by their magnitude.
 - **Grows**: the figure at the greatest length is at least {GROWTH} times that at the least, and it rises in at least
   {RISING_PART:.0%} of the doublings between.
 - **Amplifies**: the trained model's figure is at least {AMPLIFIES} times the untrained one's. **Removes**: fp32's is at most

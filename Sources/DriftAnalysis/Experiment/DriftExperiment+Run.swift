@@ -46,17 +46,23 @@ extension DriftExperiment {
         })
     }
     let results = DriftResults(
-      experiment: self, recipes: recipes, nonFinite: try nonFiniteCounts(),
+      experiment: self, recipes: recipes, nonFinite: try nonFiniteCounts(withValues: measuring != nil),
       referenceCounts: passes[0].referenceCounts)
     return (results, passes[0].rows)
   }
 }
 
 extension DriftExperiment {
-  /// NaNs and infinities of the q and k of each layer.
-  private func nonFiniteCounts() throws -> [NonFiniteInput] {
-    try layers.flatMap { layer in
-      try [AttentionTensor.query, .key].map { tensor in
+  /// The chosen layers that have values, ascending.
+  var layersWithValues: [Int] {
+    get throws { try layers.filter { try input.shape(ofLayer: $0).valueType != nil } }
+  }
+
+  /// NaNs and infinities of the q and k of each layer, and of its v where outputs are measured.
+  private func nonFiniteCounts(withValues: Bool) throws -> [NonFiniteInput] {
+    let valued = withValues ? try layersWithValues : []
+    return try layers.flatMap { layer in
+      try ([.query, .key] + (valued.contains(layer) ? [.value] : [])).map { (tensor: AttentionTensor) in
         NonFiniteInput(
           tensor: tensor.name(layer: layer), count: try input.nonFiniteCount(layer: layer, tensor: tensor))
       }
@@ -177,7 +183,7 @@ private final class ComparisonPass {
       keys: scores.indices.map { Array(keys[$0 * runs.count..<($0 + 1) * runs.count]) },
       references: references?.heads(keys: stored, tokens: sequence.keyTokens) ?? [],
       values: try measuring.flatMap {
-        guard $0.hasValues else { return nil }
+        guard $0.layersWithValues.contains(layer) else { return nil }
         return try SequenceValues(
           experiment, $0, layer: layer, head: head, sequence: sequence, threads: threads)
       })

@@ -101,8 +101,8 @@ struct RowCollector {
 struct RowMeasurement: Sendable {
   let firstTokens: FirstTokens
   let layout: DocumentLayout
-  /// Whether every chosen layer has values.
-  let hasValues: Bool
+  /// The chosen layers that have values.
+  let layersWithValues: Set<Int>
   /// Whether rows are computed in the other layout of an anchored mask too.
   let comparesPlacement: Bool
   /// One a recipe.
@@ -115,7 +115,7 @@ struct RowMeasurement: Sendable {
   init(_ experiment: DriftExperiment, comparesPlacement: Bool) throws {
     layout = experiment.pattern.documents
     firstTokens = FirstTokens(layout)
-    hasValues = try experiment.layers.allSatisfy { try experiment.input.shape(ofLayer: $0).valueType != nil }
+    layersWithValues = Set(try experiment.layersWithValues)
     self.comparesPlacement = comparesPlacement
     stages = experiment.emulations.map(RowAttention.init)
     var values: [Emulation] = []

@@ -11,6 +11,16 @@ public struct PropagatedResults: Sendable {
   /// SHA-256 of A, B and C.
   public let identities: [String]
 
+  /// Whether a null control was given whose logits and probabilities are those of the first run under every recipe: it controls nothing.
+  public var nullChangesNothing: Bool {
+    let totals = recipes.compactMap { $0[.null]?.totals }
+    return !totals.isEmpty
+      && totals.allSatisfy {
+        $0.logit.nonfiniteCount + $0.probability.nonfiniteCount == 0 && $0.sumAbsLogitDifference == 0
+          && $0.dWeighted == 0
+      }
+  }
+
   /// Whether the null control is the first run bit for bit, and so controls nothing.
   public var nullIsFirst: Bool { identities.count == 3 && identities[2] == identities[0] }
 }

@@ -97,8 +97,16 @@ extension PatternReport {
         "The two forms of an anchor, shared and copied, are one thing in exact arithmetic; their tiles are cut at other places."
       )
     }
-    if first.rows.allSatisfy({ $0.total.outputError.absolute.count == 0 }) {
+    let layers = first.drift.experiment.layers
+    // Layers are one after the other in rows, as in the experiment.
+    let bare = layers.indices.filter { layer in
+      first.rows.allSatisfy { $0.layers[layer].outputError.absolute.count == 0 }
+    }
+    if bare.count == layers.count {
       lines.append("note: the input has no values (v), so that figures of outputs are missing")
+    } else if !bare.isEmpty {
+      lines.append(
+        "note: layers without values (v), which figures of outputs leave out: \(PageText.indices(bare.map { layers[$0] }))")
     }
     for tensor in first.drift.nonFinite where tensor.count.total > 0 {
       lines.append(

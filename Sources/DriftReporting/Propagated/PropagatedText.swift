@@ -40,9 +40,10 @@ extension PropagatedResults {
         "warning: without a null control (--null) nothing here says how much of the propagated difference is the model's rounding noise, "
           + "which any two runs have; no conclusion about positions follows from mode propagated"
       )
-    } else if nullIsFirst {
+    } else if nullIsFirst || nullChangesNothing {
       lines.append(
-        "warning: the null control is the first run bit for bit, so it controls nothing; make one with another --null kind, such as order"
+        "warning: the null control is the first run bit for bit\(nullIsFirst ? "" : " in all that is measured"), so it controls nothing and no "
+          + "conclusion about positions follows from mode propagated; make one with another --null kind, such as order"
       )
     } else {
       if experiment.null?.nullKind == nil {
@@ -59,6 +60,12 @@ extension PropagatedResults {
   /// What the null control has of a recipe's propagated difference, in words.
   static func sentence(_ recipe: PropagatedRecipe) -> String? {
     guard let whole = recipe[.propagated]?.totals, let null = recipe[.null]?.totals else { return nil }
+    guard whole.logit.finiteCount > 0, whole.probability.finiteCount > 0 else {
+      return "\(recipe.name): no difference of the two runs is finite, so that there is nothing to compare a null control with"
+    }
+    guard null.logit.finiteCount > 0, null.probability.finiteCount > 0 else {
+      return "\(recipe.name): no difference of the null control is finite, so that it controls nothing"
+    }
     let logits = PropagatedTable.quotient(null.sumAbsLogitDifference, whole.sumAbsLogitDifference)
     let probabilities = PropagatedTable.quotient(null.dWeighted, whole.dWeighted)
     guard let logits, let probabilities else {
@@ -74,10 +81,10 @@ extension PropagatedResults {
 
   /// What follows from the smaller and the greater of the null control's two parts.
   static func conclusion(_ least: Double, _ most: Double) -> String {
-    if least >= 0.8 { return "two runs at one shift differ as much, so this is no sign of broken positions" }
-    if least >= 0.4 { return "most of it is noise of the model, not of positions" }
-    if most >= 0.1 { return "part of it is noise of the model, not of positions" }
-    return "positions make nearly all of it"
+    if least >= 0.8 { return "two runs at one shift differ about as much, so this is no sign of broken positions" }
+    if least > 0.5 { return "most of it is what two runs at one shift differ by" }
+    if most >= 0.1 { return "part of it is what two runs at one shift differ by" }
+    return "two runs at one shift differ by little of it"
   }
 
   private static func percent(_ value: Double) -> String { "\(AlignedTextTable.text(100 * value)) %" }
