@@ -47,7 +47,8 @@ import Testing
     #expect(result.exit == .done, "\(result.talk)")
     #expect(result.output.contains("fp32: rounding noise alone, without any shift, gives"))
     #expect(
-      result.output.contains("two runs at one shift differ about as much, so this is no sign of broken positions"))
+      result.output.contains(
+        "two runs at one shift differ about as much, so this is no sign of broken positions"))
     let found = try rows("r", "propagated").filter { $0["layer"] == "all" && $0["recipe"] == "hf-bf16" }
     #expect(found.map { $0["mode"]! } == ["propagated", "isolated", "carried", "null"])
     #expect(found.allSatisfy { $0["shift_1"] == "0" && $0["shift_2"] == "16" })

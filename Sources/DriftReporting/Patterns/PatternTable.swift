@@ -171,7 +171,8 @@ public enum PatternTable {
   private static let massColumns: [ColumnDescription] = [
     ColumnDescription(
       "anchor_mass_queries", .integer, unit: "queries",
-      meaning: "Queries that see token 0, are not it and have numbers there, over the row's heads.", minimum: 0),
+      meaning: "Queries that see token 0, are not it and have numbers there, over the row's heads.",
+      minimum: 0),
     ColumnDescription(
       "anchor_mass_reference", .number, unit: "probability",
       meaning: "Mean over those queries of the reference's probability of token 0.",

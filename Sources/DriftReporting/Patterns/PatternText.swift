@@ -106,7 +106,8 @@ extension PatternReport {
       lines.append("note: the input has no values (v), so that figures of outputs are missing")
     } else if !bare.isEmpty {
       lines.append(
-        "note: layers without values (v), which figures of outputs leave out: \(PageText.indices(bare.map { layers[$0] }))")
+        "note: layers without values (v), which figures of outputs leave out: \(PageText.indices(bare.map { layers[$0] }))"
+      )
     }
     for tensor in first.drift.nonFinite where tensor.count.total > 0 {
       lines.append(

@@ -61,7 +61,8 @@ extension PropagatedResults {
   static func sentence(_ recipe: PropagatedRecipe) -> String? {
     guard let whole = recipe[.propagated]?.totals, let null = recipe[.null]?.totals else { return nil }
     guard whole.logit.finiteCount > 0, whole.probability.finiteCount > 0 else {
-      return "\(recipe.name): no difference of the two runs is finite, so that there is nothing to compare a null control with"
+      return
+        "\(recipe.name): no difference of the two runs is finite, so that there is nothing to compare a null control with"
     }
     guard null.logit.finiteCount > 0, null.probability.finiteCount > 0 else {
       return "\(recipe.name): no difference of the null control is finite, so that it controls nothing"
@@ -81,7 +82,9 @@ extension PropagatedResults {
 
   /// What follows from the smaller and the greater of the null control's two parts.
   static func conclusion(_ least: Double, _ most: Double) -> String {
-    if least >= 0.8 { return "two runs at one shift differ about as much, so this is no sign of broken positions" }
+    if least >= 0.8 {
+      return "two runs at one shift differ about as much, so this is no sign of broken positions"
+    }
     if least > 0.5 { return "most of it is what two runs at one shift differ by" }
     if most >= 0.1 { return "part of it is what two runs at one shift differ by" }
     return "two runs at one shift differ by little of it"
