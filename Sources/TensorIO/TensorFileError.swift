@@ -87,6 +87,13 @@ public struct TensorFileError: Error, Sendable, Hashable, CustomStringConvertibl
 
   /// `FILE: tensor 'NAME': expected …, found …; mend`.
   public var description: String {
+    Self.sentence(file: file, tensor: tensor, expected: expected, found: found, mend: mend)
+  }
+
+  /// The sentence of every error about a file, here and in ``ComparisonInputError``.
+  static func sentence(
+    file: String, tensor: String?, expected: String, found: String, mend: String
+  ) -> String {
     let place = tensor.map { "\(file): tensor '\($0)'" } ?? file
     return "\(place): expected \(expected), found \(found); \(mend)"
   }

@@ -98,8 +98,9 @@ import Testing
     #expect(try StageQuantity.logitDrift.share(only: figures(nil, dLogit: 0), recipe: four) == nil)
   }
 
+  /// More queries than one tile, and scopes of layers and heads.
   @Test func theFiguresAreTheReportsOwnForAnyNumberOfThreads() throws {
-    let problem = try Self.problem("synthetic:normal,heads=4,kv_heads=2,tokens=40,head_dim=8,layers=2,seed=5")
+    let problem = try Self.problem("synthetic:normal,heads=2,kv_heads=1,tokens=34,head_dim=4,layers=2,seed=5")
     let recipe = try RecipeRegistry.named("hf-bf16")
     let attribution = try StageAttribution(problem, recipes: [recipe, RecipeRegistry.named("table-fp16")])
     let (one, two) = (try attribution.run(threads: 1), try attribution.run(threads: 2))
@@ -112,7 +113,7 @@ import Testing
       }
     }
     let found = one.recipes[0].comparisons[0]
-    #expect(found.scopes.map(\.scope).count == 1 + 2 + 8 + 1)
+    #expect(found.scopes.map(\.scope).count == 1 + 2 + 4 + 1)
     #expect(
       found.all[.recipe].dLogit == report.totals.dLogit
         && found.all[.recipe].dWeighted == report.totals.dWeighted)

@@ -10,7 +10,7 @@ import Testing
 @testable import DriftAnalysis
 
 @Suite struct PatternExperimentTests {
-  private static let tokens = 24
+  private static let tokens = 17
 
   private func input(_ more: String = "") throws -> AttentionInput {
     try AttentionInput.open(
@@ -19,7 +19,7 @@ import Testing
 
   private func documents(_ interleave: String? = nil) throws -> DocumentLayout {
     try DocumentLayout(
-      DocumentDescription(lengths: [5, 1, 11, 7]), tokens: Self.tokens,
+      DocumentDescription(lengths: [4, 1, 7, 5]), tokens: Self.tokens,
       interleaving: interleave.map(Interleaving.init(spelling:)))
   }
 
@@ -28,7 +28,7 @@ import Testing
   {
     try DriftExperiment(
       input: input, embedding: RotaryEmbedding(headSize: 8, base: NumberLiteral("10000"), layout: .halfSplit),
-      recipes: recipes, comparisons: [ShiftPair(3, 70_000)], lengths: [5, 14, Self.tokens], pattern: pattern)
+      recipes: recipes, comparisons: [ShiftPair(3, 70_000)], lengths: [5, 11, Self.tokens], pattern: pattern)
   }
 
   private static let patterns: [(String, PositionPolicy, String?)] = [
@@ -36,7 +36,7 @@ import Testing
     ("anchor", .continuous, "4"), ("anchor", .reset, nil), ("anchor-copy", .anchor, nil),
     ("anchor-copy", .reset, "5"),
     ("window:6", .continuous, nil), ("intra+window:3", .reset, "4"), ("anchor+window:4", .continuous, nil),
-    ("anchor", .list((0..<24).map { 3 * $0 }), nil),
+    ("anchor", .list((0..<tokens).map { 3 * $0 }), nil),
   ]
 
   /// What a row of the plain tier gives: logits of the visible keys, their probabilities.
@@ -67,7 +67,7 @@ import Testing
     let (spelling, policy, interleave) = Self.patterns[index]
     let pattern = try AttentionPattern(
       mask: AttentionMask(spelling: spelling), policy: policy, documents: documents(interleave))
-    for more in [index % 2 == 0 ? "" : ",query_tokens=17"] {
+    for more in [index % 2 == 0 ? "" : ",query_tokens=11"] {
       let recipes = try [
         RecipeRegistry.named("hf-bf16"),
         RecipeRegistry.composed(rotary: "hf-llama", attention: "hf-eager", type: "fp16"),
@@ -76,12 +76,24 @@ import Testing
       let results = try experiment.run(threads: 2)
       let reference = try ReferenceProblem(embedding: experiment.embedding, scale: experiment.scale)
       let queries = experiment.shape.queryTokens
+      // (heads, queries)(visible keys): of the problem, so one for both recipes.
+      let exactRows = try (0..<2).map { head in
+        let q = try experiment.input.queries(layer: 0, head: head)
+        let k = try experiment.input.keys(layer: 0, kvHead: 0)
+        return try (0..<queries).map { query in
+          let token = experiment.shape.token(ofQuery: query)
+          return try pattern.visibleTokens(ofToken: token).flatMap { $0 }.map { key in
+            FloatingPointFormat.fp64.rounded(
+              try reference.relativeFormScore(
+                query: Array(q[query * 8..<query * 8 + 8]), key: Array(k[key * 8..<key * 8 + 8]),
+                queryPosition: pattern.positions[token], keyPosition: pattern.positions[key])!.exactValue())
+          }
+        }
+      }
       for (recipe, emulation) in experiment.emulations.enumerated() {
         var worst = Array(repeating: [-1.0, -1, -1, -1], count: Self.tokens)
         var counts = Array(repeating: 0, count: Self.tokens)
         for head in 0..<2 {
-          let q = try experiment.input.queries(layer: 0, head: head)
-          let k = try experiment.input.keys(layer: 0, kvHead: 0)
           for query in 0..<queries {
             let token = experiment.shape.token(ofQuery: query)
             let keys = pattern.visibleTokens(ofToken: token).flatMap { $0 }
@@ -90,12 +102,7 @@ import Testing
             let rows = try [3, 70_000].map {
               try plainRow(experiment, emulation, query, keys, runs: runs, shift: $0, head: head)
             }
-            let exact = try keys.map { key in
-              FloatingPointFormat.fp64.rounded(
-                try reference.relativeFormScore(
-                  query: Array(q[query * 8..<query * 8 + 8]), key: Array(k[key * 8..<key * 8 + 8]),
-                  queryPosition: pattern.positions[token], keyPosition: pattern.positions[key])!.exactValue())
-            }
+            let exact = exactRows[head][query]
             var exactProbabilities = exact
             exact.withUnsafeBufferPointer { logits in
               exactProbabilities.withUnsafeMutableBufferPointer { defaultSoftmax(logits, into: $0) }
@@ -141,7 +148,7 @@ import Testing
   @Test func aSingleDocumentIsTheWholeWindow() throws {
     let recipes = [try RecipeRegistry.named("hf-bf16"), try RecipeRegistry.named("fp32")]
     let causal = try experiment(input(), recipes, nil).run(threads: 1)
-    for spelling in ["full", "intra", "anchor", "anchor-copy", "window:24"] {
+    for spelling in ["full", "intra", "anchor", "anchor-copy", "window:\(Self.tokens)"] {
       let pattern = try AttentionPattern(
         mask: AttentionMask(spelling: spelling), documents: DocumentLayout(singleDocumentOf: Self.tokens))
       let other = try experiment(input(), recipes, pattern).run(threads: 3)
@@ -168,13 +175,14 @@ import Testing
 
   @Test func patternsOfOtherTokensAndPositionsOutOfRangeAreRefused() throws {
     let recipes = [try RecipeRegistry.named("fp32")]
-    #expect(throws: ExperimentError.patternOfOtherTokens(23, tokens: 24)) {
-      try experiment(input(), recipes, AttentionPattern(causalOver: 23))
+    #expect(throws: ExperimentError.patternOfOtherTokens(Self.tokens - 1, tokens: Self.tokens)) {
+      try experiment(input(), recipes, AttentionPattern(causalOver: Self.tokens - 1))
     }
     let far = try AttentionPattern(
-      policy: .list((0..<24).map { (1 << 53) - 23 + $0 }), documents: DocumentLayout(singleDocumentOf: 24))
+      policy: .list((0..<Self.tokens).map { (1 << 53) - Self.tokens + 1 + $0 }),
+      documents: DocumentLayout(singleDocumentOf: Self.tokens))
     #expect(throws: ProblemError.self) { try experiment(input(), recipes, far) }
-    let causal = try experiment(input(), recipes, AttentionPattern(causalOver: 24))
+    let causal = try experiment(input(), recipes, AttentionPattern(causalOver: Self.tokens))
     #expect(try ColumnExperiment(causal, keys: [0]).keys == [0])
     let intra = try experiment(
       input(), recipes, AttentionPattern(mask: AttentionMask(spelling: "intra"), documents: documents()))

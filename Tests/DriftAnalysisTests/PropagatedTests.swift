@@ -379,14 +379,14 @@ struct RunFixture {
 
   @Test(arguments: cases.indices) func isRefused(_ index: Int) throws {
     let (name, body, parts) = Self.cases[index]
-    let error = #expect(throws: UnfitRunError.self, "\(name)") { try body() }
+    let error = #expect(throws: ComparisonInputError.self, "\(name)") { try body() }
     for part in parts { #expect(error?.description.contains(part) == true, "\(name): \(error!)") }
   }
 
   @Test func statedShiftsAreTakenWhereTheFileSaysNone() throws {
     #expect(try RunFixture(name: "a", shift: nil).run(stated: 7).shift == 7)
     #expect(try RunFixture(name: "a", shift: 5).run(stated: 5).shift == 5)
-    #expect(throws: UnfitRunError.self) { try RunFixture(name: "a", shift: 5).run(stated: 6) }
+    #expect(throws: ComparisonInputError.self) { try RunFixture(name: "a", shift: 5).run(stated: 6) }
   }
 
   @Test func oneBaseMayBeSpelledInTwoWays() throws {

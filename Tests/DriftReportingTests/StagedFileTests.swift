@@ -3,16 +3,12 @@ import Foundation
 import Testing
 
 @Suite struct StagedFileTests {
-  private let folder: String
+  private let scratch: TemporaryFolder
+  private var folder: String { scratch.path }
 
-  init() throws {
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent("staged-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  }
+  init() throws { scratch = try TemporaryFolder() }
 
-  private func entries() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-  }
+  private func entries() throws -> [String] { try scratch.entries() }
 
   private func fill(_ staged: StagedFile, _ bytes: [UInt8]) throws {
     var file = try BufferedFile(creating: staged.stagingPath)

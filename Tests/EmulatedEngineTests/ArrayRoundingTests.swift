@@ -39,33 +39,41 @@ struct ArrayRoundingTests {
     return positive.flatMap { [$0, -$0] } + [.nan, -.nan, Double(nan: 5, signaling: true)]
   }
 
-  private func check(
-    _ results: [UInt64], _ counts: ArrayRounding.Counts, _ flags: [UInt8], _ operands: [Double],
-    _ format: FloatingPointFormat, _ rounding: Rounding, columns: Int, _ sweep: inout Sweep, isValue: Bool
-  ) {
-    var expectedCounts = ArrayRounding.Counts()
-    for (index, x) in operands.enumerated() {
-      let counter = RoundingCounter(
-        3, UInt32(5 + index / columns), UInt32.max - 2 &+ UInt32(index % columns), 9)
-      let expected = format.round(ExactValue(x), rounding, counter: counter)
-      let value = format.double(of: expected.encoding)
-      let flushes = value == 0 && x != 0
-      expectedCounts.overflowed += expected.overflowed ? 1 : 0
-      expectedCounts.underflowed += expected.underflowed ? 1 : 0
-      expectedCounts.flushed += flushes ? 1 : 0
-      let flag = (expected.overflowed ? 1 : 0) + (expected.underflowed ? 2 : 0) + (flushes ? 4 : 0)
-      sweep.check(
-        results[index] == (isValue ? value.bitPattern : expected.encoding)
-          || isValue && value.isNaN && Double(bitPattern: results[index]).isNaN,
-        "\(format.spelling) \(rounding.spelling) \(shown(x)): got \(String(results[index], radix: 16)), expected \(expected)"
-      )
-      if !flags.isEmpty {
-        sweep.check(
-          Int(flags[index]) == flag, "flags of \(shown(x)) in \(format.spelling) \(rounding.spelling)")
+  /// What every element should become, and how many of them how: made once for all ways of a rounding.
+  private struct Expected {
+    var elements: [(operand: Double, rounded: RoundedValue, value: Double, flag: UInt8)] = []
+    var counts = ArrayRounding.Counts()
+    let name: String
+
+    init(_ operands: [Double], _ format: FloatingPointFormat, _ rounding: Rounding, columns: Int) {
+      name = "\(format.spelling) \(rounding.spelling)"
+      for (index, x) in operands.enumerated() {
+        let counter = RoundingCounter(
+          3, UInt32(5 + index / columns), UInt32.max - 2 &+ UInt32(index % columns), 9)
+        let rounded = format.round(ExactValue(x), rounding, counter: counter)
+        let value = format.double(of: rounded.encoding)
+        let flushes = value == 0 && x != 0
+        counts.overflowed += rounded.overflowed ? 1 : 0
+        counts.underflowed += rounded.underflowed ? 1 : 0
+        counts.flushed += flushes ? 1 : 0
+        let flag = (rounded.overflowed ? 1 : 0) + (rounded.underflowed ? 2 : 0) + (flushes ? 4 : 0)
+        elements.append((x, rounded, value, UInt8(flag)))
       }
     }
-    sweep.check(
-      counts == expectedCounts, "\(format.spelling) \(rounding.spelling): \(counts), not \(expectedCounts)")
+
+    func check(
+      _ results: [UInt64], _ counts: ArrayRounding.Counts, _ flags: [UInt8], _ sweep: inout Sweep,
+      isValue: Bool
+    ) {
+      for (index, (x, rounded, value, flag)) in elements.enumerated() {
+        sweep.check(
+          results[index] == (isValue ? value.bitPattern : rounded.encoding)
+            || isValue && value.isNaN && Double(bitPattern: results[index]).isNaN,
+          "\(name) \(shown(x)): got \(String(results[index], radix: 16)), expected \(rounded)")
+        if !flags.isEmpty { sweep.check(flags[index] == flag, "flags of \(shown(x)) in \(name)") }
+      }
+      sweep.check(counts == self.counts, "\(name): \(counts), not \(self.counts)")
+    }
   }
 
   @Test(arguments: models.map(\.name)) func binary64ArraysAreRoundedAsTheirElements(name: String) throws {
@@ -76,6 +84,7 @@ struct ArrayRoundingTests {
     let counter = RoundingCounter(3, 5, UInt32.max - 2, 9)
     var sweep = Sweep()
     for rounding in allRoundings {
+      let expected = Expected(operands, format, rounding, columns: columns)
       for path in [KernelPath.automatic, .scalar] {
         let array = try #require(ArrayRounding(format, rounding, path: path))
         var values = operands
@@ -89,17 +98,13 @@ struct ArrayRoundingTests {
               flags: flags.baseAddress)
           }
         }
-        check(
-          values.map(\.bitPattern), counts, flags, operands, format, rounding, columns: columns, &sweep,
-          isValue: true)
+        expected.check(values.map(\.bitPattern), counts, flags, &sweep, isValue: true)
         operands.withUnsafeBufferPointer { operands in
           encodings.withUnsafeMutableBufferPointer {
             counts = array.round(operands, columns: columns, counter: counter, into: $0)
           }
         }
-        check(
-          encodings.map(UInt64.init), counts, [], operands, format, rounding, columns: columns, &sweep,
-          isValue: false)
+        expected.check(encodings.map(UInt64.init), counts, [], &sweep, isValue: false)
       }
     }
     #expect(sweep.passed(atLeast: 10_000), "\(sweep)")
@@ -122,8 +127,8 @@ struct ArrayRoundingTests {
     operands += [
       Float(bitPattern: 0x7F7F_7FFF), Float(bitPattern: 0x7F7F_8000), Float(bitPattern: 0xFF7F_FFFF),
     ]
-    let wide = operands.map(Double.init)
     let columns = 301
+    let expected = Expected(operands.map(Double.init), format, rounding, columns: columns)
     var sweep = Sweep()
     for path in [KernelPath.automatic, .scalar] {
       let array = try #require(ArrayRounding(format, rounding, path: path))
@@ -133,9 +138,7 @@ struct ArrayRoundingTests {
           array.round(operands, columns: columns, counter: RoundingCounter(3, 5, UInt32.max - 2, 9), into: $0)
         }
       }
-      check(
-        encodings.map(UInt64.init), counts, [], wide, format, rounding, columns: columns, &sweep,
-        isValue: false)
+      expected.check(encodings.map(UInt64.init), counts, [], &sweep, isValue: false)
     }
     #expect(sweep.passed(atLeast: 40_000), "\(sweep)")
   }
@@ -192,9 +195,8 @@ struct ArrayRoundingTests {
           array.round(operands, columns: 1000, counter: RoundingCounter(3, 5, UInt32.max - 2, 9), into: $0)
         }
       }
-      check(
-        encodings.map(UInt64.init), counts, [], operands.map(Double.init), format, .stochastic(seed: 7),
-        columns: 1000, &sweep, isValue: false)
+      Expected(operands.map(Double.init), format, .stochastic(seed: 7), columns: 1000)
+        .check(encodings.map(UInt64.init), counts, [], &sweep, isValue: false)
     }
     #expect(sweep.passed(atLeast: 2000), "\(sweep)")
   }

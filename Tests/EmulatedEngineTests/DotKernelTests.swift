@@ -12,10 +12,21 @@ private struct DotOperands {
   enum Kind: CaseIterable { case moderate, encodings, specials, cancelling, overflow }
 
   let format: FloatingPointFormat
+  private let specials: [Double]
+  private let top: [Double]
   private var generator: SeededGenerator
 
   init(_ format: FloatingPointFormat, seed: UInt64) {
     self.format = format
+    let largest = format.double(of: format.largestFiniteEncoding(isNegative: false))
+    let least = format.double(of: 1)
+    specials = [
+      0, -0.0, .infinity, -.infinity, .nan, largest, -largest, least, -least, exp2i(format.minimumExponent),
+      1, -1,
+    ].map { format.rounded($0) }
+    // Near the top, and what is half a unit of it or a little less in many formats.
+    top = [1, -1, largest, exp2i(min(format.maximumExponent, 15)), 16, 15.9375, 0x1p-8]
+      .map { format.rounded($0) }
     generator = SeededGenerator(seed: seed)
   }
 
@@ -30,11 +41,6 @@ private struct DotOperands {
 
   /// (count, channels) numbers; for `cancelling` and `overflow` every vector is made by halves.
   mutating func matrix(_ kind: Kind, count: Int, channels: Int) -> [Double] {
-    let largest = format.double(of: format.largestFiniteEncoding(isNegative: false))
-    let specials: [Double] = [
-      0, -0.0, .infinity, -.infinity, .nan, largest, -largest, format.double(of: 1), -format.double(of: 1),
-      exp2i(format.minimumExponent), 1, -1,
-    ]
     var result: [Double] = []
     for _ in 0..<count {
       var vector = (0..<channels).map { _ -> Double in
@@ -43,9 +49,7 @@ private struct DotOperands {
         case .encodings: encoding()
         case .specials: generator.below(3) == 0 ? specials[generator.below(specials.count)] : moderate()
         case .overflow:
-          // Near the top, and what is half a unit of it or a little less in many formats.
-          [1, -1, largest, exp2i(min(format.maximumExponent, 15)), 16, 15.9375, 0x1p-8, moderate()][
-            generator.below(8)]
+          (top + [moderate()])[generator.below(8)]
         }
       }
       if kind == .cancelling {
@@ -53,7 +57,7 @@ private struct DotOperands {
           vector[channel] = -vector[channel - 1]
         }
       }
-      result += vector.map { format.rounded($0) }
+      result += vector
     }
     return result
   }
@@ -211,11 +215,14 @@ private func same(_ a: Double, _ b: Double) -> Bool { a.bitPattern == b.bitPatte
         let test = try #require(
           Case(Recipe.Dot(order: order, rounding: chain), queries: queries, keys: keys, channels: 2))
         let ways = [Int32(0), 1, 2].map { test.sums(0..<encodings.count, allowsVectors: $0) }
+        // All ways agree on every encoding; 16-bit ones in narrower accumulators meet the twin at every fifth.
+        let step = isExhaustive || formats == [.fp32] || format.bitWidth <= 8 ? 1 : 5
         for place in ways[0].indices {
           let (query, key) = (place / encodings.count, place % encodings.count)
           sweep.check(
             same(ways[0][place], ways[1][place]) && same(ways[0][place], ways[2][place]),
             "\(order) \(chain.summary) \(queries[2 * query]) \(shown(encodings[key]))")
+          guard place % step == 0 else { continue }
           let twin = test.twin(query, key)
           sweep.check(
             same(ways[1][place], twin),

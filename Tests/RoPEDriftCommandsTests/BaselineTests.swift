@@ -25,19 +25,18 @@ import Testing
     #expect(baseline("record", Self.input, "--recipe", "hf-bf16", "--threads", "1").exit == .done)
     let found = baseline("diff", "--threads", "3")
     #expect(found.exit == .done && found.output.hasPrefix("PASS ") && found.talk.isEmpty)
-    #expect(baseline("diff", Self.input).exit == .done)
-    #expect(baseline("diff", Self.input, "--recipe", "hf-bf16").exit == .done)
   }
 
+  /// The set-up is the recorded one, as recorded, with the input named again, and typed in full.
   @Test func aChangeIsSaidAllowedAndAccepted() throws {
     #expect(baseline("record", Self.input, "--recipe", "hf-bf16").exit == .done)
     try changed(#""d_unweighted": [0-9.e-]+"#, #""d_unweighted": 0.001"#)
     let found = baseline("diff")
     #expect(found.exit == .budgetExceeded && found.output.hasPrefix("FAIL ") && found.talk.isEmpty)
     #expect(found.output.contains("recipe hf-bf16, shifts 0,16, layer all, head all  d_unweighted  0.001"))
-    let json = baseline("diff", "--json")
+    let json = baseline("diff", Self.input, "--recipe", "hf-bf16", "--json")
     #expect(json.exit == .budgetExceeded && json.output.contains(#""within_allowances": false"#))
-    #expect(baseline("diff", "--allow", "d_unweighted=100").exit == .done)
+    #expect(baseline("diff", Self.input, "--allow", "d_unweighted=100").exit == .done)
     #expect(baseline("diff", "--allow", "d_unwieghted=100").exit == .wrongUsage)
     #expect(baseline("accept", "--reason", " ").exit == .wrongUsage)
     #expect(baseline("accept", "--reason", "new order").exit == .done)
@@ -51,13 +50,16 @@ import Testing
   @Test func anotherSetUpIsIncompatible() throws {
     #expect(baseline("record", Self.input, "--recipe", "hf-bf16").exit == .done)
     for (arguments, said) in [
-      ([Self.input + ",seed=2"], "input_sha256: was "),
-      ([Self.input, "--recipe", "fp32"], "recipes.hf-bf16: was "),
-      ([Self.input, "--recipe", "hf-bf16", "--shifts", "0,32"], "measured.shifts[0][1]: was 16, is 32"),
-      ([Self.input, "--recipe", "hf-bf16", "--base", "500"], #"problem.base: was "10000", is "500""#),
+      ([Self.input + ",seed=2"], ["input_sha256: was "]),
+      ([Self.input, "--recipe", "fp32"], ["recipes.hf-bf16: was "]),
+      (
+        [Self.input, "--recipe", "hf-bf16", "--shifts", "0,32", "--base", "500"],
+        ["measured.shifts[0][1]: was 16, is 32", #"problem.base: was "10000", is "500""#]
+      ),
     ] {
       let found = ropedrift(["baseline", "diff", "--baseline", file] + arguments)
-      #expect(found.exit == .comparisonMissing && found.talk.contains(said), "\(found.talk)")
+      #expect(
+        found.exit == .comparisonMissing && said.allSatisfy(found.talk.contains), "\(found.talk)")
       #expect(found.output.isEmpty)
     }
     try changed(#""ropedrift": "[^"]+""#, #""ropedrift": "0.0.1""#)

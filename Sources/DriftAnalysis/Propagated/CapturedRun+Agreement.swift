@@ -16,7 +16,7 @@ extension CapturedRun {
   ///   - layers: the layers that are compared.
   ///   - comparesAll: whether the runs must have the same layers, because none were chosen.
   /// - Returns: whether tokens were compared.
-  /// - Throws: ``UnfitRunError``.
+  /// - Throws: ``ComparisonInputError``.
   func checkAgreement(with other: CapturedRun, layers: [Int], comparesAll: Bool) throws -> Bool {
     if comparesAll, other.input.layers != input.layers {
       throw other.unfit(
@@ -28,8 +28,10 @@ extension CapturedRun {
     return try checkTokens(of: other)
   }
 
-  func unfit(_ expected: String, _ found: String, tensor: String? = nil, _ mend: String) -> UnfitRunError {
-    UnfitRunError(file: input.spelling, tensor: tensor, expected: expected, found: found, mend: mend)
+  func unfit(_ expected: String, _ found: String, tensor: String? = nil, _ mend: String)
+    -> ComparisonInputError
+  {
+    ComparisonInputError(file: input.spelling, tensor: tensor, expected: expected, found: found, mend: mend)
   }
 
   private func checkShapes(of layer: Int, in other: CapturedRun) throws {
@@ -110,7 +112,7 @@ extension CapturedRun {
           "run the model on the same text")
       }
     } catch let error as TensorFileError {
-      throw UnfitRunError(error)
+      throw ComparisonInputError(error)
     }
     return true
   }

@@ -1,43 +1,8 @@
-// A capture of a whole model run as one side of a comparison, and the one kind of error where two of them do not fit.
+// A capture of a whole model run as one side of a comparison.
 
 import FloatingPointFormats
 import RotaryAttention
 import TensorIO
-
-/// Two captures that cannot be compared, or one that lacks what the comparison needs.
-public struct UnfitRunError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// The file, as the user wrote it.
-  public let file: String
-  /// The tensor concerned, if one is.
-  public let tensor: String?
-  /// What was expected.
-  public let expected: String
-  /// What was found.
-  public let found: String
-  /// What the user can do about it.
-  public let mend: String
-
-  /// An error from its parts.
-  public init(file: String, tensor: String? = nil, expected: String, found: String, mend: String) {
-    self.file = file
-    self.tensor = tensor
-    self.expected = expected
-    self.found = found
-    self.mend = mend
-  }
-
-  /// The same fault, found while a file was read.
-  public init(_ error: TensorFileError) {
-    self.init(
-      file: error.file, tensor: error.tensor, expected: error.expected, found: error.found, mend: error.mend)
-  }
-
-  /// `FILE: tensor 'NAME': expected …, found …; mend`.
-  public var description: String {
-    let place = tensor.map { "\(file): tensor '\($0)'" } ?? file
-    return "\(place): expected \(expected), found \(found); \(mend)"
-  }
-}
 
 /// A capture and the shift at which the whole model ran.
 public struct CapturedRun: Sendable {
@@ -69,12 +34,12 @@ public struct CapturedRun: Sendable {
 
   /// A run whose shift the metadata says, or `stated`, or both alike.
   ///
-  /// - Throws: ``UnfitRunError`` where neither says it, where they contradict each other, and for metadata that is no whole number.
+  /// - Throws: ``ComparisonInputError`` where neither says it, where they contradict each other, and for metadata that is no whole number.
   public init(_ input: AttentionInput, stated: Int?) throws {
     self.input = input
     guard let text = input.metadata[Metadata.shift] else {
       guard let stated else {
-        throw UnfitRunError(
+        throw ComparisonInputError(
           file: input.spelling, expected: "the run's shift in the metadata, \(Metadata.shift)", found: "none",
           mend: "capture the run with Tools/capture.py --shift, or say both shifts with --shifts")
       }
@@ -83,13 +48,13 @@ public struct CapturedRun: Sendable {
     }
     let tokens = input.layerShapes.map(\.keyTokens).max() ?? 0
     guard let stored = Int(text), (try? TokenPositions(tokens: tokens, shift: stored)) != nil else {
-      throw UnfitRunError(
+      throw ComparisonInputError(
         file: input.spelling,
         expected: "a whole number as \(Metadata.shift) in the metadata, with positions within ±2^53",
         found: "'\(text.prefix(40))'", mend: "capture the run again with Tools/capture.py --shift")
     }
     guard stated == nil || stated == stored else {
-      throw UnfitRunError(
+      throw ComparisonInputError(
         file: input.spelling, expected: "a run at shift \(stated!), as --shifts says",
         found: "\(Metadata.shift) \(stored)", mend: "leave --shifts out, or name the run that was meant")
     }

@@ -57,7 +57,7 @@ public struct PropagatedExperiment: Sendable {
   ///   - layers: nil for all, and then the runs must have the same ones.
   ///   - heads: nil for all.
   ///   - lengths: nil for the powers of two from 64 to T.
-  /// - Throws: ``UnfitRunError`` where the runs do not fit each other; ``ExperimentError``, ``ProblemError``, ``UndecidedRounding``.
+  /// - Throws: ``ComparisonInputError`` where the runs do not fit each other; ``ExperimentError``, ``ProblemError``, ``UndecidedRounding``.
   public init(
     first: CapturedRun, second: CapturedRun, null: CapturedRun? = nil, embedding: RotaryEmbedding,
     scale: AttentionScale = .inverseSquareRootOfHeadSize, softcap: NumberLiteral? = nil, recipes: [Recipe],

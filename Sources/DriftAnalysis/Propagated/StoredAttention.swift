@@ -30,7 +30,7 @@ public struct StoredAttention: Sendable {
 
   /// Finds the tensors; nil where A or B holds none.
   ///
-  /// - Throws: ``UnfitRunError`` where a layer lacks them, a shape is wrong or runs hold other rows.
+  /// - Throws: ``ComparisonInputError`` where a layer lacks them, a shape is wrong or runs hold other rows.
   init?(
     first: CapturedRun, second: CapturedRun, null: CapturedRun?, layers: [Int], shape: AttentionShape
   ) throws {
@@ -74,7 +74,7 @@ public struct StoredAttention: Sendable {
           })
       }
     } catch let error as TensorFileError {
-      throw UnfitRunError(error)
+      throw ComparisonInputError(error)
     }
   }
 

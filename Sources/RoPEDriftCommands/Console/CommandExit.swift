@@ -79,7 +79,6 @@ public struct CommandFailure: Error, Equatable, CustomStringConvertible {
       case .allowance, .unknownMetric: self.init(.wrongUsage, error.description)
       }
     case let error as ComparisonInputError: self.init(.comparisonMissing, error.description)
-    case let error as UnfitRunError: self.init(.comparisonMissing, error.description)
     case let error as BudgetError: self.init(.failed, error.description)
     case let error as ComparatorError: self.init(.wrongUsage, error.description)
     case let error as UndecidedRounding: self.init(.failed, error.description)

@@ -65,7 +65,7 @@ public struct AgainstOptions: ParsableArguments {
 
   /// The comparison that options stand for; all named recipes where none is chosen.
   ///
-  /// - Throws: ``CommandFailure``, ``UnfitRunError`` and the typed errors of what is read.
+  /// - Throws: ``CommandFailure``, ``ComparisonInputError`` and the typed errors of what is read.
   func experiment(
     _ input: InputArgument, recipes: RecipeOptions, shifts: ShiftOptions, selection: SelectionOptions,
     problem: ProblemOptions
@@ -78,7 +78,7 @@ public struct AgainstOptions: ParsableArguments {
       do {
         return try AttentionInput.open(spelling)
       } catch let error as TensorFileError {
-        throw UnfitRunError(error)
+        throw ComparisonInputError(error)
       }
     }
     let first = try CapturedRun(attention, stated: stated?.first)

@@ -1,8 +1,10 @@
-// What makes a comparison impossible, apart from what makes it fail: the one kind of error behind exit code 4.
+// What makes a comparison impossible, apart from what makes it fail: the one kind of error where a second file is missing or does
+// not fit the first, whatever it is compared for.
 
-import TensorIO
-
-/// A comparison input that is missing, unreadable or does not fit the input that it is compared on.
+/// A file that is compared with an input and is missing, unreadable or does not fit it: tensors of another implementation, or another
+/// captured run.
+///
+/// It is no ``TensorFileError``, because the file may be whole: a command answers it with an exit code of its own.
 public struct ComparisonInputError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The file, as the user wrote it.
   public let file: String
@@ -32,7 +34,6 @@ public struct ComparisonInputError: Error, Sendable, Hashable, CustomStringConve
 
   /// `FILE: tensor 'NAME': expected …, found …; mend`.
   public var description: String {
-    let place = tensor.map { "\(file): tensor '\($0)'" } ?? file
-    return "\(place): expected \(expected), found \(found); \(mend)"
+    TensorFileError.sentence(file: file, tensor: tensor, expected: expected, found: found, mend: mend)
   }
 }
