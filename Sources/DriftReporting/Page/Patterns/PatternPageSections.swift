@@ -7,8 +7,8 @@ extension PageSection {
   static let visibility = PageSection(
     "visibility", title: "Who sees whom",
     introduction:
-      "The window as a kernel sees it: queries from top to bottom, keys from left to right. The darker a cell, the more of its pairs of a "
-      + "query and a key not after it the pattern lets through. Two forms of an anchor, shared and copied, have the same pairs."
+      "The window as a kernel sees it: queries from top to bottom, keys from left to right. The stronger a cell's colour, the more of its pairs "
+      + "of a query and a key not after it the pattern lets through. Two forms of an anchor, shared and copied, have the same pairs."
   )
 
   static let patterns = PageSection(
