@@ -101,8 +101,8 @@ import Testing
   @Test func theChosenMendIsTheFirstThatHolds() throws {
     let results = try search("1e-4")
     let all = results.search.options.all
-    let report = try all.map {
-      try AttributionTests.problem().experiment([$0.recipe]).run(threads: 1).recipes[0].comparisons[0]
+    let report = try AttributionTests.problem().experiment(all.map(\.recipe)).run(threads: 1).recipes.map {
+      $0.comparisons[0]
     }
     let first = try #require(report.firstIndex { $0.totals.dLogit! <= 1e-4 })
     #expect(results.chosen == first && first > 0 && !results.exceedsBudget)

@@ -178,7 +178,7 @@ import Testing
   @Test(arguments: [("hf-bf16", "table-bf16"), ("hf-fp16", "table-fp16")])
   func theDefaultBudgetTellsOrdersFromBugs(_ name: String, _ bug: String) throws {
     let input = try AttentionInput.open(
-      "synthetic:normal,tokens=200,heads=1,kv_heads=1,layers=1,head_dim=32,query_tokens=8")
+      "synthetic:normal,tokens=80,heads=1,kv_heads=1,layers=1,head_dim=32,query_tokens=8")
     let embedding = try smallEmbedding(size: 32)
     // Positions from 1800 on, where angles in 16 bits are off by radians.
     let problem = StageAttribution.Problem(

@@ -115,6 +115,7 @@ import Testing
     var stochastic = PartialMerge.ringFlashAttention
     stochastic.output = RoundingChain([.bf16], rounding: .stochastic(seed: 9))
     stochastic.sigmoid = RoundingChain([.fp16], rounding: .stochastic(seed: 10))
+    stochastic.logSumExp = RoundingChain([.fp16], rounding: .stochastic(seed: 11))
     var narrow = PartialMerge(allIn: .bf16, source: "narrow")
     narrow.isLogSumExpFused = false
     let problem = try Case(Self.recipe(name), tokens: 24)
