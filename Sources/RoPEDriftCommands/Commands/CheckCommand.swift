@@ -210,6 +210,6 @@ struct CheckCommand: PrintingCommand {
 extension ProblemOptions {
   /// The length for which `--model` is made; nil without a model, and where its source does not say.
   func modelLength() throws -> Int? {
-    try frequencies.model.model.flatMap { try ModelRegistry.model(nameOrPath: $0).maximumPositions }
+    try frequencies.model.flatMap { try ModelRegistry.model(nameOrPath: $0).maximumPositions }
   }
 }

@@ -40,6 +40,7 @@ struct ReportCommand: PrintingCommand {
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
   @OptionGroup var pattern: PatternOptions
+  @OptionGroup var pictures: PictureOptions
   @OptionGroup var page: PageOptions
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var printing: PrintingOptions
@@ -50,11 +51,13 @@ struct ReportCommand: PrintingCommand {
       throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
     }
     let location = try OutputLocation(checking: output, replacing: force)
-    if try against.comparesRuns(input, shifts, problem, pattern, page) { return try compareRuns(location) }
+    if try against.comparesRuns(input, shifts, problem, pattern, pictures) {
+      return try compareRuns(location)
+    }
     let experiment = try DriftExperiment(
       input: input, recipes: recipes, shifts: shifts, selection: selection, problem: problem,
       pattern: pattern)
-    let request = try page.resolve(recipes: experiment.emulations.map(\.recipe))
+    let request = try page.resolve(pictures, recipes: experiment.emulations.map(\.recipe))
 
     let folder = try StagedFolder(at: location)
     let results = try InterruptionGuard.protecting(cleanup: { folder.discard() }) {
@@ -63,7 +66,7 @@ struct ReportCommand: PrintingCommand {
       meter.finish()
       let record = try RunRecord(
         command: CanonicalCommand(report: input, recipes, shifts, selection, problem, pattern).words
-          + self.page.canonicalWords,
+          + self.page.canonicalWords(pictures),
         toolVersion: RoPEDriftVersion.current, results: results)
       let page = try request?.page(of: results, threads: threads.count) { console.note($0) }
       let failure = try DriftReport.write(record, page: page, into: folder)

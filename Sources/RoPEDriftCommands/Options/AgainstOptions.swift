@@ -26,7 +26,7 @@ public struct AgainstOptions: ParsableArguments {
   /// - Throws: ``CommandFailure`` (wrong usage) for what has no effect or no meaning then.
   func comparesRuns(
     _ input: InputArgument, _ shifts: ShiftOptions, _ problem: ProblemOptions, _ pattern: PatternOptions,
-    _ page: PageOptions
+    _ pictures: PictureOptions
   ) throws -> Bool {
     guard against != nil else {
       guard null == nil else {
@@ -47,7 +47,7 @@ public struct AgainstOptions: ParsableArguments {
     for (flag, isGiven, reason) in [
       ("--sweep", shifts.sweep != nil, "whole runs are at the shifts at which they were captured"),
       ("--stored-frequencies", problem.storedFrequencies, "a comparison of runs has no reference"),
-      ("--html", page.pictures.html, "the page is of reports of one input"),
+      ("--html", pictures.html, "the page is of reports of one input"),
       ("--mask", pattern.mask != nil, Self.causal), ("--positions", pattern.positions != nil, Self.causal),
       ("--documents", pattern.documents.isGiven, Self.causal),
     ] where isGiven {

@@ -68,9 +68,9 @@ struct CanonicalCommand {
 
   /// Adds model, base, rotary size and scaling.
   mutating func add(_ frequencies: FrequencyOptions) {
-    add("--model", frequencies.model.model)
-    add("--layer-type", frequencies.model.layerType)
-    add("--sequence-length", frequencies.model.sequenceLength.map(String.init))
+    add("--model", frequencies.model)
+    add("--layer-type", frequencies.layerType)
+    add("--sequence-length", frequencies.sequenceLength.map(String.init))
     add("--base", frequencies.base?.text)
     add("--rotary-size", frequencies.rotarySize.map(String.init))
     add("--scaling", frequencies.scaling)

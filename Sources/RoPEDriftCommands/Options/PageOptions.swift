@@ -31,10 +31,8 @@ public struct PictureOptions: ParsableArguments {
   }
 }
 
-/// ``PictureOptions`` and `--attribution`.
+/// `--attribution`: what the page of a report has beside ``PictureOptions``.
 public struct PageOptions: ParsableArguments {
-  /// Whether a page is written, and what makes its pictures.
-  @OptionGroup public var pictures: PictureOptions
   /// Recipes to take apart on the page, as typed.
   @Option(
     help: ArgumentHelp(
@@ -46,17 +44,19 @@ public struct PageOptions: ParsableArguments {
   public init() {}
 
   /// What goes into the command that makes the same page again: not the renderer, whose path is this machine's business.
-  public var canonicalWords: [String] {
+  func canonicalWords(_ pictures: PictureOptions) -> [String] {
     (pictures.html ? ["--html"] : [])
       + attribution.flatMap { $0.hasPrefix("-") ? ["--attribution=\($0)"] : ["--attribution", $0] }
   }
 
   /// What is wanted, checked before any work starts.
   ///
-  /// - Parameter recipes: those that are measured.
+  /// - Parameters:
+  ///   - pictures: whether a page is written, and what makes its pictures.
+  ///   - recipes: those that are measured.
   /// - Returns: nil where no page is wanted.
   /// - Throws: ``CommandFailure`` (wrong usage), ``FigureRendererError``.
-  public func resolve(recipes: [Recipe]) throws -> PageRequest? {
+  func resolve(_ pictures: PictureOptions, recipes: [Recipe]) throws -> PageRequest? {
     guard pictures.html else {
       _ = try pictures.renderer()
       guard attribution.isEmpty else {

@@ -5,10 +5,26 @@
 import ArgumentParser
 import RoPEDrift
 
-/// `--base`, `--rotary-size`, `--scaling` and ``ModelOptions``: what the frequencies depend on.
+/// `--model`, `--layer-type`, `--sequence-length`, `--base`, `--rotary-size`, `--scaling`: what the frequencies depend on.
 public struct FrequencyOptions: ParsableArguments {
-  /// The model.
-  @OptionGroup public var model: ModelOptions
+  /// The model, as typed.
+  @Option(
+    help: ArgumentHelp(
+      "A model by name ('ropedrift models' lists them) or a Hugging Face config.json; says what other flags leave out.",
+      valueName: "name|config.json"), completion: .models)
+  public var model: String?
+  /// The kind of its layers, as typed.
+  @Option(
+    help: ArgumentHelp(
+      "Which layers of a model whose layers differ: full, sliding, or the name in its config.json.",
+      valueName: "type"))
+  public var layerType: String?
+  /// The length of the sequence, as typed.
+  @Option(
+    help: ArgumentHelp(
+      "Length of the sequence in tokens, for a model whose frequencies depend on it (dynamic, longrope).",
+      valueName: "n"))
+  public var sequenceLength: Int?
   /// The base.
   @Option(
     parsing: .unconditional,
@@ -37,11 +53,22 @@ public struct FrequencyOptions: ParsableArguments {
   /// For the parser.
   public init() {}
 
+  /// For the parser.
+  public func validate() throws {
+    guard model == nil else { return }
+    if layerType != nil { throw ValidationError("--layer-type chooses layers of a --model; add one") }
+    if sequenceLength != nil {
+      throw ValidationError(
+        "--sequence-length is for a --model; in --scaling it is length=, as dynamic:factor=4,length=32768,max=8192"
+      )
+    }
+  }
+
   /// The model, where frequencies are all that matters.
   ///
   /// - Throws: ``ModelError``, ``CommandFailure``.
   func modelOfFrequencies() throws -> ChosenModel? {
-    let chosen = try model.resolve { [$0.headSize, $0.rotaryPart, $0.base, $0.scaling] }
+    let chosen = try chosenModel { [$0.headSize, $0.rotaryPart, $0.base, $0.scaling] }
     try chosen?.checkLength(scalingFlag: scaling)
     return chosen
   }
@@ -106,7 +133,7 @@ public struct ProblemOptions: ParsableArguments {
     for input: AttentionInput, layers: [AttentionLayer]? = nil, computesRows: Bool = true,
     computesWindows: Bool = false
   ) throws -> ResolvedProblem {
-    let model = try frequencies.model.resolve {
+    let model = try frequencies.chosenModel {
       [$0.headSize, $0.rotaryPart, $0.base, $0.scaling, $0.window]
     }
     if let model {

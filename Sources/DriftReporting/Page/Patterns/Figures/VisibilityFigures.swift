@@ -55,8 +55,11 @@ extension PatternPage {
         caption:
           "Cells of \(size) × \(size) tokens. \(PageText.count(data.report.results[0].pattern.documents.documents.count, "document")). "
           + "A cell without any visible pair is left empty.",
-        subtitle: ["query (down) and key (across), in tokens", "full colour: every key up to the query is visible"],
-        description: "Grids of cells, a panel for each pattern; the stronger the colour, the more pairs are visible.",
+        subtitle: [
+          "query (down) and key (across), in tokens", "full colour: every key up to the query is visible",
+        ],
+        description:
+          "Grids of cells, a panel for each pattern; the stronger the colour, the more pairs are visible.",
         body: FacetGrid.body(
           rows: rows, panels: data.patternNames, columns: side.columns, labelLimit: side.labelLimit,
           panel: ["width": .integer(side.width), "height": .integer(side.width), "layer": [layer]]),

@@ -3,46 +3,12 @@
 import ArgumentParser
 import RoPEDrift
 
-/// `--model`, `--layer-type`, `--sequence-length`.
-public struct ModelOptions: ParsableArguments {
-  /// As typed.
-  @Option(
-    help: ArgumentHelp(
-      "A model by name ('ropedrift models' lists them) or a Hugging Face config.json; says what other flags leave out.",
-      valueName: "name|config.json"), completion: .models)
-  public var model: String?
-  /// As typed.
-  @Option(
-    help: ArgumentHelp(
-      "Which layers of a model whose layers differ: full, sliding, or the name in its config.json.",
-      valueName: "type"))
-  public var layerType: String?
-  /// As typed.
-  @Option(
-    help: ArgumentHelp(
-      "Length of the sequence in tokens, for a model whose frequencies depend on it (dynamic, longrope).",
-      valueName: "n"))
-  public var sequenceLength: Int?
-
-  /// For the parser.
-  public init() {}
-
-  /// For the parser.
-  public func validate() throws {
-    guard model == nil else { return }
-    if layerType != nil { throw ValidationError("--layer-type chooses layers of a --model; add one") }
-    if sequenceLength != nil {
-      throw ValidationError(
-        "--sequence-length is for a --model; in --scaling it is length=, as dynamic:factor=4,length=32768,max=8192"
-      )
-    }
-  }
-
+extension FrequencyOptions {
   /// The model with one kind of its layers; nil without `--model`. What a user has to be told of the model is noted.
   ///
   /// - Parameter relevant: what of a kind of layers matters; kinds that agree in it need no choice.
   /// - Throws: ``ModelError``; ``CommandFailure`` (wrong usage) where a kind has to be chosen.
-  func resolve(relevant: (ModelLayerType) -> [AnyHashable?]) throws -> ChosenModel? {
+  func chosenModel(relevant: (ModelLayerType) -> [AnyHashable?]) throws -> ChosenModel? {
     guard let name = model else { return nil }
     let model = try ModelRegistry.model(nameOrPath: name)
     for caution in model.cautions { Console.current.note("model \(name): \(caution)") }
