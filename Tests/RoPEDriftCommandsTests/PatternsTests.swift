@@ -182,6 +182,9 @@ import Testing
     (["--model", "llama-2-7b", "--document-lengths", "999999"], .wrongUsage, "no documents are shorter"),
     (["--model", "llama-2-7b", "--document-lengths", "a"], .wrongUsage, "no number of tokens"),
     (["--model", "llama-2-7b", "--documents", "lognormal"], .wrongUsage, "unknown generator"),
+    (["--model", "llama-2-7b", "--contexts", "16384,16384"], .wrongUsage, "16384 twice"),
+    (["--model", "llama-2-7b", "--document-lengths", "512,64,512"], .wrongUsage, "512 twice"),
+    (["--model", "llama-2-7b", "--model", "llama-2-7b"], .wrongUsage, "named twice"),
   ]) func operationsThatCannotBeCountedAreAnswered(_ flags: [String], _ exit: CommandExit, _ message: String)
   {
     let found = ropedrift(["flops"] + flags)
