@@ -11,7 +11,7 @@ import Testing
 @Suite struct NeedleTests {
   @Test func placesAreDistinctAndNeitherTheFirstKeyNorTheQuerys() {
     for task in NeedleTask.allCases {
-      for visible in 7...40 {
+      for visible in task.keysNeeded(4)...40 {
         for depth in [0, 0.1, 0.25, 0.5, 0.75, 1] {
           let places = task.places(visible: visible, depth: depth, needles: 4)
           #expect(places.count == (task == .single ? 1 : 4) && Set(places).count == places.count)
@@ -31,14 +31,40 @@ import Testing
     [5.0, 9, -1].withUnsafeBufferPointer { ranks.add($0, first: 4) }
     #expect(ranks.entries.map(\.key) == [5, 1, 3] && ranks.entries.map(\.value) == [9, 5, 5])
     #expect(ranks.best(without: [])!.key == 5 && ranks.best(without: [5, 1])!.key == 3)
-    #expect(ranks.best(without: [5, 1, 3]) == nil && !ranks.hasNaN)
+    #expect(ranks.best(without: [5, 1, 3]) == nil && !ranks.hasNaN(without: []))
     [Double.nan].withUnsafeBufferPointer { ranks.add($0, first: 7) }
-    #expect(ranks.hasNaN)
+    #expect(ranks.hasNaN(without: []) && !ranks.hasNaN(without: [7]))
+  }
+
+  /// A NaN has no rank: keys after it enter the list as if it were not there, wherever it stands.
+  @Test(arguments: [[1, .nan, 5, 3, 7], [.nan, 1, 5, 3, 7], [5, 7, 1, .nan, 3]])
+  func aNaNBlocksNoLaterKey(_ row: [Double]) {
+    for limit in 1...5 {
+      var ranks = RankedLogits(limit: limit)
+      row.withUnsafeBufferPointer { ranks.add($0, first: 0) }
+      #expect(ranks.entries.map(\.value) == Array([7.0, 5, 3, 1].prefix(limit)))
+      #expect(ranks.keysOfNaN == [row.firstIndex { $0.isNaN }!])
+    }
+  }
+
+  @Test func aRowHasARivalOnlyWhereItsMarginExists() {
+    func rival(_ row: [Double], without replaced: [Int] = []) -> Double? {
+      var ranks = RankedLogits(limit: 4)
+      row.withUnsafeBufferPointer { ranks.add($0, first: 0) }
+      return ranks.rival(without: replaced)
+    }
+    #expect(rival([1, 4, 2]) == 4 && rival([1, 4, 2], without: [1]) == 2)
+    #expect(rival([1, .nan, 2]) == nil && rival([1, .nan, 2], without: [1]) == 2)
+    #expect(rival([1, .nan, .nan], without: [1]) == nil)
+    #expect(rival([1, .infinity, 2]) == nil && rival([1, .infinity, 2], without: [1]) == 2)
+    // An infinity below all others takes no margin away, but a rival there has to be.
+    #expect(rival([1, -.infinity, 2]) == 2 && rival([-.infinity, 3], without: [1]) == nil)
   }
 
   private func experiment(
     _ recipes: [Recipe], shift: Int = 0, patterns: [String] = ["full", "anchor"], dtype: String = "bf16",
-    needles: Int = 3
+    needles: Int = 3, tasks: [NeedleTask] = NeedleTask.allCases, depths: [Double] = [0, 0.5, 1],
+    targets: [Double] = [0x1p-8, 0.25, 1]
   ) throws -> NeedleExperiment {
     let input = try AttentionInput.open(
       "synthetic:sink,heads=2,kv_heads=1,tokens=24,head_dim=8,layers=1,seed=3,dtype=\(dtype)")
@@ -51,7 +77,7 @@ import Testing
       windows: patterns.map {
         NeedleExperiment.Window(
           $0, try AttentionPattern(mask: AttentionMask(spelling: $0), documents: documents))
-      }, needles: needles, depths: [0, 0.5, 1], targets: [0x1p-8, 0.25, 1], shift: shift)
+      }, tasks: tasks, needles: needles, depths: depths, targets: targets, shift: shift)
   }
 
   private func exactUpToTheLogit() throws -> Recipe {
@@ -107,9 +133,36 @@ import Testing
 
   @Test func whatCannotBeLaidOutIsRefused() throws {
     #expect(throws: NeedleError.self) { _ = try experiment([exactUpToTheLogit()], needles: 1) }
-    #expect(throws: NeedleError.tooFewKeys(pattern: "anchor", length: 80, visible: 51, needed: 63)) {
+    #expect(throws: NeedleError.tooFewKeys(pattern: "anchor", length: 80, visible: 51, needed: 62)) {
       _ = try experiment([exactUpToTheLogit()], needles: 60)
     }
-    #expect(throws: ProblemError.self) { _ = try experiment([exactUpToTheLogit()], shift: 1 << 53) }
+    // One needle has as much room as it needs, however many the other tasks would have.
+    _ = try experiment([exactUpToTheLogit()], needles: 60, tasks: [.single])
+    _ = try experiment([exactUpToTheLogit()], needles: 1, tasks: [.single])
+    #expect(NeedleTask.single.keysNeeded(60) == 3 && NeedleTask.multiKey.keysNeeded(4) == 6)
+    #expect(NeedleTask.single.places(visible: 3, depth: 0.5, needles: 60) == [1])
+    #expect(NeedleTask.multiValue.places(visible: 6, depth: 1, needles: 4) == [4, 1, 2, 3])
+    for (shift, first, last) in [
+      (1 << 53 - 10, 1 << 53 - 10, 1 << 53 + 69), (-1 << 53 - 1, -1 << 53 - 1, -1 << 53 + 78),
+      // Position 0 does not leave the integers, all others do.
+      (.max, .max, .max),
+    ] {
+      #expect(throws: ProblemError.positionOutOfRange(first: first, last: last, shift: shift)) {
+        _ = try experiment([exactUpToTheLogit()], shift: shift)
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ([0.0, 0.5, 0], [1.0], "depth 0.0 is named twice; name each once"),
+    ([0.5], [1, 2, 1], "margin 1.0 is named twice; name each once"),
+    ([0.5], [1e308], "margin 1e+308 is too large: margins are below 2^100 logits"),
+    ([0.5], [0], "margin 0.0: a needle is above the others by more than zero"),
+  ]) func depthsAndMarginsAreRefusedForTheirReason(
+    _ depths: [Double], _ targets: [Double], _ reason: String
+  ) throws {
+    #expect(throws: NeedleError.value(reason)) {
+      _ = try experiment([exactUpToTheLogit()], depths: depths, targets: targets)
+    }
   }
 }

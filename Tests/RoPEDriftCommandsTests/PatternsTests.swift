@@ -147,14 +147,90 @@ import Testing
     (["--lengths", "64,x"], "no number of tokens"), (["--task", "singel"], "did you mean"),
     (["--needles", "1"], "2 to 64"), (["--queries", "0"], "1 to 1024"), (["--depths", "1.5"], "outside 0"),
     (["--margins", "0"], "more than zero"), (["--margins", "inf"], "no number"),
-    (["--lengths", "6"], "the last token sees"),
+    (["--margins", "1e308"], "below 2^100"), (["--margins", "1e999"], "out of range"),
+    (["--margins", "1,2,1.0"], "named twice"), (["--depths", "0,0"], "named twice"),
+    (["--lengths", "5"], "the last token sees"),
+    (["--lengths", "2", "--task", "single"], "sees 2 keys"),
     (["--lengths", "64", "--documents", "60,4"], "the last token sees 4 keys"),
     (["--lengths", "64", "--documents", "60,5"], "length 64: 2 documents have 65 tokens together"),
     (["--shift", "9007199254740992"], "2^53"),
+    (
+      ["--shift", "9007199254740990", "--pattern", "full"],
+      "puts positions at 9007199254740990 … 9007199254741053, outside"
+    ),
   ]) func wrongNeedlesAreAnsweredWithTheMend(_ flags: [String], _ message: String) {
     let found = ropedrift(
       ["needles", small] + (flags.contains("--lengths") ? [] : ["--lengths", "64"]) + flags)
     #expect(found.exit == .wrongUsage && found.talk.contains(message), "\(found.talk)")
+  }
+
+  @Test func oneNeedleNeedsNoMoreRoomThanItTakes() {
+    for flags in [["--lengths", "3"], ["--lengths", "64", "--needles", "64"]] {
+      let found = ropedrift(["needles", small, "--task", "single", "--recipe", "fp32"] + flags)
+      #expect(found.exit == .done, "\(found.talk)")
+    }
+  }
+
+  /// Keys of one value and an infinite, or a NaN, one: no row that it is in has a margin, and none is taken for a trial.
+  @Test(arguments: [Double.nan, .infinity]) func rowsWithoutAMarginAreNoTrials(_ value: Double) throws {
+    var writer = SafetensorsWriter(metadata: ["rope.layout": "half-split", "rope.base": "100"])
+    for tensor in ["q", "k"] {
+      // Key 0, which stands at token 0 of every window and is never replaced.
+      let values = (0..<32).map { tensor == "k" && $0 == 1 ? value : Double(($0 * 7) % 5) - 1.5 }
+      try writer.add("layers.0.\(tensor)", .f32, shape: [1, 8, 4], values: values)
+    }
+    let path = try scratch.file("bad.safetensors", writer.bytes())
+    let found = ropedrift(
+      "needles", path, "--lengths", "64", "--pattern", "full", "--pattern", "window:8", "--recipe", "fp32",
+      "--recipe", "hf-bf16", "--task", "single", "-o", scratch.path + "/out")
+    #expect(found.exit == .done, "\(found.talk)")
+    let (nans, infinities) = value.isNaN ? (1, 0) : (0, 1)
+    #expect(
+      found.output.contains("warning: layers.0.k holds \(nans) NaN and \(infinities) infinite values"),
+      "\(found.output)")
+    // 2 queries, 5 depths, 11 margins.
+    #expect(found.output.contains("left out: 110 trials without an exact margin"), "\(found.output)")
+    let rows = try lines("needles.csv").filter { $0.contains(",all,") }
+    #expect(rows.count == 4)
+    for row in rows {
+      let cells = row.split(separator: ",", omittingEmptySubsequences: false)
+      if row.contains("full/") {
+        // No trial: no flips, no rate, no change, nothing counted but what was left out.
+        #expect(cells.dropFirst(8) == ["0", "0", "", "", "", "", "0", "0", "0", "110"], "\(row)")
+      } else {
+        // The window does not see the key, and drawn keys are never the input's first.
+        #expect(cells.last == "0" && Int(cells[8])! > 0, "\(row)")
+      }
+    }
+    #expect(try lines("run.json").joined().contains("nonfinite"))
+  }
+
+  /// A key that is finite as stored and overflows in fp16: margins exist, and the recipe's NaN loses every needle of its rows.
+  @Test func aNaNOfTheArithmeticIsALostNeedleWithoutAChange() throws {
+    var writer = SafetensorsWriter(metadata: ["rope.layout": "half-split", "rope.base": "100"])
+    for tensor in ["q", "k"] {
+      // Key 0 at position 0: infinity times sin 0.
+      let values = (0..<32).map { tensor == "k" && $0 < 4 ? 70000 : Double(($0 * 7) % 5) - 1.5 }
+      try writer.add(
+        "layers.0.\(tensor)", .f32, shape: [1, 8, 4],
+        values: values.enumerated().map {
+          tensor == "k" && $0 >= 4 ? $1 * 10000 : $1
+        })
+    }
+    let found = ropedrift(
+      "needles", try scratch.file("large.safetensors", writer.bytes()), "--lengths", "64", "--pattern",
+      "full",
+      "--recipe", "hf-llama/hf-eager/fp16", "--recipe", "fp32", "-o", scratch.path + "/out")
+    #expect(found.exit == .done, "\(found.talk)")
+    #expect(found.output.contains("emulated margins are NaN or infinite"), "\(found.output)")
+    for row in try lines("needles.csv").filter({ $0.contains(",all,") }) {
+      let cells = row.split(separator: ",", omittingEmptySubsequences: false)
+      let isNaN = row.contains("fp16")
+      // trials, flips, nonfinite_count; mean change; without_margin_count.
+      #expect(Int(cells[8])! > 0 && cells.last == "0", "\(row)")
+      #expect((cells[9] == cells[8]) == isNaN && cells[14] == (isNaN ? cells[8] : "0"), "\(row)")
+      #expect(cells[11].isEmpty == isNaN, "\(row)")
+    }
   }
 
   // MARK: Operations
@@ -182,6 +258,9 @@ import Testing
     (["--model", "llama-2-7b", "--document-lengths", "999999"], .wrongUsage, "no documents are shorter"),
     (["--model", "llama-2-7b", "--document-lengths", "a"], .wrongUsage, "no number of tokens"),
     (["--model", "llama-2-7b", "--documents", "lognormal"], .wrongUsage, "unknown generator"),
+    (["--model", "llama-2-7b", "--contexts", "16384,16384"], .wrongUsage, "16384 twice"),
+    (["--model", "llama-2-7b", "--document-lengths", "512,64,512"], .wrongUsage, "512 twice"),
+    (["--model", "llama-2-7b", "--model", "llama-2-7b"], .wrongUsage, "named twice"),
   ]) func operationsThatCannotBeCountedAreAnswered(_ flags: [String], _ exit: CommandExit, _ message: String)
   {
     let found = ropedrift(["flops"] + flags)

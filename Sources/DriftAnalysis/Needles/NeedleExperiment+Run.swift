@@ -32,7 +32,17 @@ extension NeedleExperiment {
         var tasks = tasks.map { NeedleTaskResults(task: $0, recipes: emulations.count) }
         for unit in found { for index in tasks.indices { tasks[index].merge(unit[index]) } }
         return NeedleWindowResults(window: window, tasks: tasks)
-      })
+      }, nonFinite: try nonFiniteCounts())
+  }
+
+  /// NaNs and infinities of the q and k of each layer.
+  private func nonFiniteCounts() throws -> [NonFiniteInput] {
+    try layers.flatMap { layer in
+      try [AttentionTensor.query, .key].map { tensor in
+        NonFiniteInput(
+          tensor: tensor.name(layer: layer), count: try input.nonFiniteCount(layer: layer, tensor: tensor))
+      }
+    }
   }
 
   /// The greatest logits of every unit's distractors.
@@ -41,7 +51,7 @@ extension NeedleExperiment {
   ) throws -> [NeedleRanks] {
     let tokens = window.tokens.flatMap { $0 }
     // Replacing all needles' keys leaves one, and the next.
-    let limit = 2 * needles + 2
+    let limit = 2 * tasks.map { $0.count(needles) }.max()! + 2
     var ranks = units.map { _ in NeedleRanks(queries: queries, recipes: emulations.count, limit: limit) }
     for start in stride(from: 0, to: window.visible, by: Self.chunkSize) {
       let keys = start..<min(start + Self.chunkSize, window.visible)

@@ -17,7 +17,7 @@ public enum NeedleError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .tooFewKeys(let pattern, let length, let visible, let needed):
-      "pattern \(pattern) at length \(length): the last token sees \(visible) keys, and needles among distractors need \(needed); "
+      "pattern \(pattern) at length \(length): the last token sees \(visible) keys, and needles between the first and its own need \(needed); "
         + "choose longer documents, another seed, or fewer needles"
     case .value(let reason): reason
     }
@@ -99,9 +99,9 @@ public struct NeedleExperiment: Sendable {
   ///   - drift: input, problem, recipes, layers and heads; nothing else of it counts.
   ///   - windows: at least one.
   ///   - tasks: at least one.
-  ///   - needles: 2 … 64.
-  ///   - depths: each 0 … 1; at least one.
-  ///   - targets: each above zero and finite; at least one.
+  ///   - needles: 2 … 64; also 1 where no task has several.
+  ///   - depths: each 0 … 1, each once; at least one.
+  ///   - targets: each above 0 and below 2^100, each once; at least one.
   ///   - queries: 1 … 1024.
   ///   - seed: any.
   ///   - shift: positions stay within ±2^53.
@@ -116,7 +116,7 @@ public struct NeedleExperiment: Sendable {
       (targets.isEmpty, "margins"),
     ]
     where list { throw ExperimentError.empty(what) }
-    guard (2...64).contains(needles) else {
+    guard ((tasks.allSatisfy { $0 == .single } ? 1 : 2)...64).contains(needles) else {
       throw NeedleError.value("\(needles) needles: tasks with several have 2 to 64")
     }
     guard (1...1024).contains(queries) else {
@@ -125,20 +125,27 @@ public struct NeedleExperiment: Sendable {
     for depth in depths where !(0...1).contains(depth) {
       throw NeedleError.value("depth \(depth) lies outside 0 … 1")
     }
-    for target in targets where !(target > 0 && target < 0x1p100) {
-      throw NeedleError.value("margin \(target): a needle is above the others by more than zero")
+    for target in targets {
+      guard target > 0 else {
+        throw NeedleError.value("margin \(target): a needle is above the others by more than zero")
+      }
+      guard target < 0x1p100 else {
+        throw NeedleError.value("margin \(target) is too large: margins are below 2^100 logits")
+      }
     }
+    for (numbers, what) in [(depths, "depth"), (targets, "margin")] {
+      var seen: Set<Double> = []
+      if let repeated = numbers.first(where: { !seen.insert($0).inserted }) {
+        throw NeedleError.value("\(what) \(repeated) is named twice; name each once")
+      }
+    }
+    let needed = tasks.map { $0.keysNeeded(needles) }.max()!
     for window in windows {
-      guard window.visible >= needles + 3 else {
+      guard window.visible >= needed else {
         throw NeedleError.tooFewKeys(
-          pattern: window.pattern, length: window.length, visible: window.visible, needed: needles + 3)
+          pattern: window.pattern, length: window.length, visible: window.visible, needed: needed)
       }
-      for position in [window.positions.min()!, window.positions.max()!] {
-        let (moved, overflow) = position.addingReportingOverflow(shift)
-        guard !overflow, moved.magnitude <= TokenPositions.limit else {
-          throw ProblemError.positionOutOfRange(first: position, last: position, shift: shift)
-        }
-      }
+      try Self.check(shift: shift, of: window)
     }
     input = drift.input
     embedding = drift.embedding
@@ -155,6 +162,18 @@ public struct NeedleExperiment: Sendable {
     self.queries = queries
     self.seed = seed
     self.shift = shift
+  }
+
+  /// Every position that the query sees stays within ±2^53.
+  private static func check(shift: Int, of window: Window) throws {
+    let (first, firstOverflows) = window.positions.min()!.addingReportingOverflow(shift)
+    let (last, lastOverflows) = window.positions.max()!.addingReportingOverflow(shift)
+    guard !firstOverflows, !lastOverflows, first >= -TokenPositions.limit, last <= TokenPositions.limit else {
+      // A sum leaves the integers on the side to which the shift goes.
+      let beyond = shift > 0 ? Int.max : Int.min
+      throw ProblemError.positionOutOfRange(
+        first: firstOverflows ? beyond : first, last: lastOverflows ? beyond : last, shift: shift)
+    }
   }
 
   /// Distractors of all windows, over heads and queries: what ``run(threads:progress:)`` counts.

@@ -8,7 +8,7 @@ public struct NeedleBin: Sendable, Hashable {
   public internal(set) var trials = 0
   /// Trials in which the emulated arithmetic loses a needle.
   public internal(set) var flips = 0
-  /// Trials whose emulated margin is not finite; they count as flips where the needle is not found.
+  /// Trials whose emulated margin is not finite; they count as flips where the needle is not found, and with a NaN it is not.
   public internal(set) var nonfiniteCount = 0
   /// max |emulated margin − exact margin|; nil without a finite one.
   public internal(set) var greatestChange: Double?
@@ -56,6 +56,8 @@ public struct NeedleTaskResults: Sendable, Hashable {
   public internal(set) var skipped = 0
   /// Trials whose stored needles do not win in exact arithmetic: rounding into the element type took more than the target.
   public internal(set) var notWon = 0
+  /// Trials whose row has no exact margin: a logit of a key that no needle replaces is NaN, or the greatest of them is infinite.
+  public internal(set) var withoutMargin = 0
   /// (recipes): by the binade of the exact margin, ⌊log₂ margin⌋.
   public internal(set) var bins: [[Int: NeedleBin]]
 
@@ -67,6 +69,7 @@ public struct NeedleTaskResults: Sendable, Hashable {
   mutating func merge(_ other: NeedleTaskResults) {
     skipped += other.skipped
     notWon += other.notWon
+    withoutMargin += other.withoutMargin
     for (recipe, found) in other.bins.enumerated() {
       for (binade, bin) in found { bins[recipe][binade, default: NeedleBin()].merge(bin) }
     }
@@ -92,4 +95,6 @@ public struct NeedleResults: Sendable {
   public let experiment: NeedleExperiment
   /// In the order of the experiment.
   public let windows: [NeedleWindowResults]
+  /// NaNs and infinities in the stored q and k of the measured layers.
+  public let nonFinite: [NonFiniteInput]
 }

@@ -12,13 +12,16 @@ public enum NeedleTask: String, Sendable, Hashable, CaseIterable {
   /// Keys that are placed, of which a single needle is one.
   func count(_ needles: Int) -> Int { self == .single ? 1 : needles }
 
+  /// Keys that a query has to see: those that are replaced, and the two that never are, which are their rivals.
+  func keysNeeded(_ needles: Int) -> Int { count(needles) + 2 }
+
   /// The visible keys that needles replace: distinct, neither the first (the window's first token, or the document's) nor the query's own.
   ///
   /// A single needle stands at `depth` of what may be replaced. So does the one that has to be found among several; the others, and
   /// those of several values after the first, follow at equal distances, from the beginning again after the end.
   ///
   /// - Parameters:
-  ///   - visible: how many keys the query sees; at least `needles` + 3.
+  ///   - visible: how many keys the query sees; at least ``keysNeeded(_:)``.
   ///   - depth: 0 … 1.
   ///   - needles: how many there are where there are several.
   func places(visible: Int, depth: Double, needles: Int) -> [Int] {
@@ -34,7 +37,7 @@ public enum NeedleTask: String, Sendable, Hashable, CaseIterable {
   }
 }
 
-/// The greatest logits of a row with their keys; of equal ones the first key is the greater.
+/// The greatest logits of a row with their keys; of equal ones the first key is the greater. NaNs have no rank and are kept apart.
 struct RankedLogits: Sendable, Hashable {
   struct Entry: Sendable, Hashable {
     var value: Double
@@ -46,17 +49,20 @@ struct RankedLogits: Sendable, Hashable {
   }
 
   private(set) var entries: [Entry] = []
-  /// Whether a logit of the row is NaN.
-  private(set) var hasNaN = false
+  /// The first keys whose logit is NaN, as many as could be replaced and one more.
+  private(set) var keysOfNaN: [Int] = []
   private let limit: Int
 
-  /// - Parameter limit: how many are kept.
+  /// - Parameter limit: how many are kept; more than are ever replaced.
   init(limit: Int) { self.limit = limit }
 
   /// Takes in the logits of keys from `first` on.
   mutating func add(_ row: UnsafeBufferPointer<Double>, first: Int) {
     for (offset, value) in row.enumerated() {
-      if value.isNaN { hasNaN = true }
+      if value.isNaN {
+        if keysOfNaN.count < limit { keysOfNaN.append(first + offset) }
+        continue
+      }
       if entries.count == limit, let last = entries.last, !(value > last.value) { continue }
       let entry = Entry(value: value, key: first + offset)
       let place = entries.firstIndex { entry.outranks($0) } ?? entries.count
@@ -67,4 +73,16 @@ struct RankedLogits: Sendable, Hashable {
 
   /// The greatest of the keys that are not `replaced`; nil where none is left.
   func best(without replaced: [Int]) -> Entry? { entries.first { !replaced.contains($0.key) } }
+
+  /// Whether a logit of the keys that are not `replaced` is NaN.
+  func hasNaN(without replaced: [Int]) -> Bool { keysOfNaN.contains { !replaced.contains($0) } }
+
+  /// The exact logit that a needle has to be above by its margin: the greatest of the keys that are not `replaced`. Nil where there is no
+  /// margin: one of them is NaN, or the greatest is infinite.
+  func rival(without replaced: [Int]) -> Double? {
+    guard !hasNaN(without: replaced), let best = best(without: replaced), best.value.isFinite else {
+      return nil
+    }
+    return best.value
+  }
 }

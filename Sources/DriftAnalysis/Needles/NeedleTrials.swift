@@ -73,6 +73,7 @@ struct NeedleTrials {
             switch try make(kind, query: query, target: target, places: found, number: number) {
             case .skipped: results[task].skipped += 1
             case .notWon: results[task].notWon += 1
+            case .withoutMargin: results[task].withoutMargin += 1
             case .made(let vectors, let margin):
               trials.append(
                 Trial(task: task, query: query, places: found, first: places.count, margin: margin))
@@ -91,7 +92,7 @@ struct NeedleTrials {
   // MARK: Making
 
   private enum Made {
-    case skipped, notWon
+    case skipped, notWon, withoutMargin
     case made([Double], margin: Double)
   }
 
@@ -99,9 +100,7 @@ struct NeedleTrials {
   private func make(
     _ task: NeedleTask, query: Int, target: Double, places: [Int], number: Int
   ) throws -> Made {
-    guard let best = ranks.reference[query].best(without: places), best.value.isFinite else {
-      return .skipped
-    }
+    guard let rival = ranks.reference[query].rival(without: places) else { return .withoutMargin }
     var vectors = [[Double]](repeating: [], count: places.count)
     var logits = [Double](repeating: 0, count: places.count)
     // Among needles that resemble it the one to be found is made last, above the others.
@@ -109,11 +108,11 @@ struct NeedleTrials {
     for (step, index) in order.enumerated() {
       let wanted: Double
       switch task {
-      case .single: wanted = best.value + target
+      case .single: wanted = rival + target
       case .multiKey:
         let others = order[..<step].map { logits[$0] }
-        wanted = max(best.value, index == 0 ? others.max()! : best.value) + target
-      case .multiValue: wanted = best.value + target * Double(step + 1)
+        wanted = max(rival, index == 0 ? others.max()! : rival) + target
+      case .multiValue: wanted = rival + target * Double(step + 1)
       }
       guard
         let needle = try needle(
@@ -123,9 +122,9 @@ struct NeedleTrials {
     }
     let margin: Double
     switch task {
-    case .single: margin = logits[0] - best.value
-    case .multiKey: margin = logits[0] - max(best.value, logits.dropFirst().max()!)
-    case .multiValue: margin = logits.min()! - best.value
+    case .single: margin = logits[0] - rival
+    case .multiKey: margin = logits[0] - max(rival, logits.dropFirst().max()!)
+    case .multiValue: margin = logits.min()! - rival
     }
     return margin > 0 ? .made(vectors.flatMap { $0 }, margin: margin) : .notWon
   }
@@ -209,13 +208,14 @@ struct NeedleTrials {
     }
   }
 
-  /// Whether emulated logits find the needles, and by what margin.
+  /// Whether emulated logits find the needles, and by what margin: NaN, and not found, where a logit of the row is NaN. Of equal logits
+  /// the one of the key with the lower index is the greater.
   private func judge(
     _ task: NeedleTask, _ logits: [Double], _ places: [Int], others: RankedLogits
   ) -> (isFound: Bool, margin: Double) {
-    guard !others.hasNaN, !logits.contains(where: \.isNaN), let best = others.best(without: places) else {
-      return (false, .nan)
-    }
+    guard !others.hasNaN(without: places), !logits.contains(where: \.isNaN),
+      let best = others.best(without: places)
+    else { return (false, .nan) }
     let needles = zip(logits, places).map { RankedLogits.Entry(value: $0, key: $1) }
     let worstOfFound: RankedLogits.Entry
     var bestOfOthers = best

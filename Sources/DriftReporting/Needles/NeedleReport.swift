@@ -64,6 +64,7 @@ public struct NeedleReport: Sendable {
       ]),
       "input": .object([
         "name": .string(experiment.input.spelling), "sha256": .string(inputIdentity),
+        "nonfinite": .object(nonFinite),
       ]),
       "problem": .object([
         "head_size": .integer(embedding.headSize), "rotary_size": .integer(embedding.rotarySize),
@@ -88,6 +89,15 @@ public struct NeedleReport: Sendable {
       "seed": .string(String(experiment.seed)),
       "recipes": .array(experiment.emulations.map { $0.recipe.jsonValue }),
     ])
+  }
+
+  /// As in the record of a report.
+  private var nonFinite: JSONObject {
+    results.nonFinite.reduce(into: [:]) { object, tensor in
+      object[tensor.tensor] = .object([
+        "nan": .integer(tensor.count.nans), "infinite": .integer(tensor.count.infinities),
+      ])
+    }
   }
 
   /// Flip rates by binade of the margin, and the notes.
@@ -121,6 +131,10 @@ public struct NeedleReport: Sendable {
   private var notes: String {
     let tasks = results.windows.flatMap(\.tasks)
     let (skipped, notWon) = (tasks.reduce(0) { $0 + $1.skipped }, tasks.reduce(0) { $0 + $1.notWon })
+    let withoutMargin = tasks.reduce(0) { $0 + $1.withoutMargin }
+    let notFinite = tasks.reduce(0) { sum, task in
+      sum + task.bins.indices.reduce(0) { $0 + task.total(ofRecipe: $1).nonfiniteCount }
+    }
     var lines = [
       "flips/trials by the exact margin of the needle in logits (from 2^k to below 2^(k+1)); change: emulated margin minus exact margin.",
       "keys: what the window's last token, the query, sees. single: the needle has to be the top key; multi-key: among \(results.experiment.needles) needles;",
@@ -131,6 +145,21 @@ public struct NeedleReport: Sendable {
       lines.append(
         "left out: \(skipped) trials without a direction that could be scaled to the margin, \(notWon) whose stored needles do not win exactly"
       )
+    }
+    if withoutMargin > 0 {
+      lines.append(
+        "left out: \(withoutMargin) trials without an exact margin: a logit of their row is NaN, or the greatest beside the needles infinite"
+      )
+    }
+    if notFinite > 0 {
+      lines.append(
+        "warning: \(notFinite) emulated margins are NaN or infinite and enter no change; a trial with a NaN logit is a flip"
+      )
+    }
+    for tensor in results.nonFinite where tensor.count.total > 0 {
+      lines.append(
+        "warning: \(tensor.tensor) holds \(tensor.count.nans) NaN and \(tensor.count.infinities) infinite values; rows whose exact logits "
+          + "they leave without a margin are no trials")
     }
     return lines.map { $0 + "\n" }.joined()
   }

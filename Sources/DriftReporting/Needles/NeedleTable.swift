@@ -8,7 +8,8 @@ public enum NeedleTable {
   public static let description = TableDescription(
     name: "needles", title: "Needles that emulated arithmetic loses",
     summary:
-      "Seeded retrieval layouts among real key vectors: whether the needle's logit is still above all others. It is the arithmetic's part in "
+      "Seeded retrieval layouts among real key vectors: whether the needle's logit is still above all others, where of equal "
+      + "logits that of the key with the lower index is taken as the greater. It is the arithmetic's part in "
       + "such tasks, of one head's logits, and no score of a model.",
     schema: TableSchema(
       columns: [
@@ -34,7 +35,11 @@ public enum NeedleTable {
           meaning: "Position of the last token, without a shift."),
         ColumnDescription("trials", .integer, meaning: "Trials.", minimum: 0),
         ColumnDescription(
-          "flips", .integer, meaning: "Trials in which the recipe's arithmetic loses a needle.", minimum: 0),
+          "flips", .integer,
+          meaning:
+            "Trials in which the recipe's arithmetic loses a needle: another key's logit is greater, or equal and of a key with a lower "
+            + "index. A needle whose equal rival comes after it is found. So a margin of zero may be either.",
+          minimum: 0),
         ColumnDescription(
           "flip_rate", .number, meaning: "Flips over trials.", emptyWhere: "there is no trial"),
         ColumnDescription(
@@ -50,7 +55,9 @@ public enum NeedleTable {
           emptyWhere: "no change is finite"),
         ColumnDescription(
           "nonfinite_count", .integer,
-          meaning: "Trials whose emulated margin is not finite; one with a NaN logit is a flip.", minimum: 0),
+          meaning:
+            "Trials whose emulated margin is not finite: they enter no change. One with a NaN logit is a flip.",
+          minimum: 0),
         ColumnDescription(
           "not_made_count", .integer,
           meaning: "Trials without a direction that could be scaled to the target; they are in no row.",
@@ -58,6 +65,12 @@ public enum NeedleTable {
         ColumnDescription(
           "not_won_count", .integer,
           meaning: "Trials whose stored needles do not win in exact arithmetic; they are in no row.",
+          emptyWhere: "the row is about one binade", minimum: 0),
+        ColumnDescription(
+          "without_margin_count", .integer,
+          meaning:
+            "Trials whose row has no exact margin, since it holds a logit that is NaN or its greatest beside the needles is infinite; they "
+            + "are in no row.",
           emptyWhere: "the row is about one binade", minimum: 0),
       ], primaryKey: ["length", "pattern", "task", "recipe", "margin"]))
 
@@ -80,11 +93,12 @@ public enum NeedleTable {
             try write(
               row(
                 "2^\(binade)", Double(sign: .plus, exponent: binade, significand: 1),
-                task.bins[recipe][binade]!, [.missing, .missing]))
+                task.bins[recipe][binade]!, [.missing, .missing, .missing]))
           }
           try write(
             row(
-              "all", nil, task.total(ofRecipe: recipe), [.integer(task.skipped), .integer(task.notWon)]))
+              "all", nil, task.total(ofRecipe: recipe),
+              [.integer(task.skipped), .integer(task.notWon), .integer(task.withoutMargin)]))
         }
       }
     }

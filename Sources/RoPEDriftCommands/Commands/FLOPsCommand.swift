@@ -72,6 +72,10 @@ struct FLOPsCommand: PrintingCommand {
     let contexts = try self.contexts.map { try Self.list($0, "--contexts") } ?? Self.contextsByDefault
     let lengths =
       try documentLengths.map { try Self.list($0, "--document-lengths") } ?? Self.lengthsByDefault
+    var seen: Set<String> = []
+    if let repeated = model.first(where: { !seen.insert($0).inserted }) {
+      throw CommandFailure(.wrongUsage, "model '\(repeated)' is named twice; name each once")
+    }
     let operations = try model.map { name in
       do {
         return try ModelOperations(try ModelRegistry.model(nameOrPath: name))
@@ -117,10 +121,14 @@ struct FLOPsCommand: PrintingCommand {
   }
 
   private static func list(_ typed: String, _ flag: String) throws -> [Int] {
-    try typed.split(separator: ",", omittingEmptySubsequences: false).map {
+    var seen: Set<Int> = []
+    return try typed.split(separator: ",", omittingEmptySubsequences: false).map {
       guard let value = Int($0), (1...greatest).contains(value) else {
         throw CommandFailure(
           .wrongUsage, "\(flag) '\(typed)': '\($0)' is no number of tokens from 1 to \(greatest)")
+      }
+      guard seen.insert(value).inserted else {
+        throw CommandFailure(.wrongUsage, "\(flag) '\(typed)' names \(value) twice; name each length once")
       }
       return value
     }

@@ -186,7 +186,9 @@ struct NeedlesCommand: PrintingCommand {
   private static func numbers(_ typed: String, _ flag: String) throws -> [Double] {
     try typed.split(separator: ",", omittingEmptySubsequences: false).map {
       guard let value = Double($0), value.isFinite else {
-        throw CommandFailure(.wrongUsage, "\(flag) '\(typed)': '\($0)' is no number")
+        // 1e999 is one, but of no binary64 value.
+        let reason = $0.contains(where: \.isNumber) && Double($0) != nil ? "out of range" : "no number"
+        throw CommandFailure(.wrongUsage, "\(flag) '\(typed)': '\($0)' is \(reason)")
       }
       return value
     }

@@ -80,6 +80,11 @@ public struct Console: Sendable {
     if talkativeness != .quiet { say("note:", .caution, message) }
   }
 
+  /// Writes a line of talk about something that is likely not meant, `ropedrift: warning: …`; nothing under `--quiet`.
+  public func warning(_ message: String) {
+    if talkativeness != .quiet { say("warning:", .caution, message) }
+  }
+
   /// Writes a line of talk under `--verbose`, `ropedrift: info: …`.
   public func detail(_ message: @autoclosure () -> String) {
     if talkativeness == .verbose { say("info:", .heading, message()) }

@@ -121,8 +121,8 @@ public struct PatternOptions: ParsableArguments {
       if let mask {
         chosen = try AttentionMask(spelling: mask)
         if let window, chosen.window != window, tokens > window {
-          Console.current.note(
-            "warning: the model has a window of \(window) keys, the mask is \(chosen.spelling), as --mask says"
+          Console.current.warning(
+            "the model has a window of \(window) keys, the mask is \(chosen.spelling), as --mask says"
           )
         }
       } else if let window, tokens > window {
@@ -133,13 +133,13 @@ public struct PatternOptions: ParsableArguments {
       }
       let layout = try documents.layout(tokens: tokens)
       if layout.documents.count == 1, chosen.documents != .ignored {
-        Console.current.note(
-          "warning: the window is one document, of which mask \(chosen.spelling) shows what it would show without documents; name "
+        Console.current.warning(
+          "the window is one document, of which mask \(chosen.spelling) shows what it would show without documents; name "
             + "several with --documents")
       }
       if documents.isGiven, chosen.documents == .ignored, policyName != "reset" {
-        Console.current.note(
-          "warning: mask \(chosen.spelling) lets queries see other documents; take --mask intra or anchor")
+        Console.current.warning(
+          "mask \(chosen.spelling) lets queries see other documents; take --mask intra or anchor")
       }
       return try AttentionPattern(mask: chosen, policy: try policy(), documents: layout)
     } catch let error as PatternError {
@@ -175,31 +175,14 @@ extension PositionPolicy {
     let separators = Set(", \t\r\n[]".utf8)
     self = .list(
       try bytes.split(whereSeparator: separators.contains).enumerated().map { index, word in
-        guard let position = Int(String(decoding: word, as: UTF8.self)) else {
-          throw CommandFailure(
-            .failed,
-            "\(policyName): position \(index) is \(String(decoding: word.prefix(20), as: UTF8.self).debugDescription), expected an integer"
-          )
-        }
-        return position
+        let text = String(decoding: word, as: UTF8.self)
+        if let position = Int(text) { return position }
+        throw CommandFailure(
+          .failed,
+          text.isDecimalInteger
+            ? "\(policyName): position \(index) is \(text.prefix(40)), outside ±2^53 = ±\(TokenPositions.limit)"
+            : "\(policyName): position \(index) is \(String(text.prefix(20)).debugDescription), expected an integer"
+        )
       })
-  }
-}
-
-/// A small file that a flag names.
-enum TextFile {
-  /// Its bytes.
-  ///
-  /// - Throws: ``CommandFailure``: wrong usage where there is no such file, since the word may be a misspelt name.
-  static func bytes(at path: String, holding what: String, otherwise: String) throws -> [UInt8] {
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw CommandFailure(
-        .wrongUsage, "there is no file '\(path)' of \(what); name one, \(otherwise)")
-    }
-    do {
-      return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-    } catch {
-      throw CommandFailure(.failed, "\(path): \(what) cannot be read (\(error.localizedDescription))")
-    }
   }
 }

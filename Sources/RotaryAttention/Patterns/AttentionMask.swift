@@ -42,9 +42,14 @@ public struct AttentionMask: Sendable, Hashable {
     for part in spelling.split(separator: "+", omittingEmptySubsequences: false).map(String.init) {
       if part == "window" || part.hasPrefix("window:") {
         guard window == nil else { throw PatternError.mask(spelling, reason: "has two windows") }
-        guard let size = Int(part.dropFirst("window:".count)), size > 0 else {
+        let typed = part.dropFirst("window:".count)
+        guard let size = Int(typed), size > 0 else {
           throw PatternError.mask(
-            spelling, reason: "has a window without a size above zero; write it as window:1024")
+            spelling,
+            reason: typed.isEmpty
+              ? "has a window without a size; write it as window:1024"
+              : "has a window of '\(typed)' keys, which is out of range or no integer; a window has 1 to \(Int.max) keys, "
+                + "write it as window:1024")
         }
         window = size
       } else if let known = Documents(rawValue: part) {

@@ -37,7 +37,10 @@ public struct DocumentDescription: Sendable, Hashable {
     entries = try list.split(separator: ",", omittingEmptySubsequences: false).enumerated().map {
       index, item in
       guard let length = Int(item) else {
-        throw PatternError.documents(reason: "document \(index): '\(item)' is no number of tokens")
+        throw PatternError.documents(
+          reason: item.isDecimalInteger
+            ? "document \(index): \(item) tokens are out of range; no window has more than \(Int.max)"
+            : "document \(index): '\(item)' is no number of tokens")
       }
       return Entry(length: length)
     }
@@ -76,6 +79,12 @@ public struct DocumentDescription: Sendable, Hashable {
 
   private static func integer(_ value: StrictJSON, _ index: Int, _ what: String) throws -> Int {
     guard case .number(let text) = value, let number = Int(text) else {
+      if case .number(let text) = value, text.isDecimalInteger {
+        throw PatternError.documents(
+          reason:
+            "document \(index): \(what) is \(value.kindName), which is out of range; no window has more than "
+            + "\(Int.max) tokens")
+      }
       throw PatternError.documents(
         reason: "document \(index): \(what) is \(value.kindName), expected an integer")
     }

@@ -34,7 +34,10 @@ public struct Interleaving: Sendable, Hashable {
       seed = value
     }
     guard let chunk = Int(parts[0]) else {
-      throw PatternError.documents(reason: "interleaving '\(spelling)': '\(parts[0])' is no number of tokens")
+      throw PatternError.documents(
+        reason:
+          "interleaving '\(spelling)': '\(parts[0])' is \(parts[0].isDecimalInteger ? "out of range" : "no number of tokens")"
+      )
     }
     try self.init(chunk: chunk, seed: seed)
   }
