@@ -46,7 +46,9 @@ extension DriftExperiment {
         })
     }
     let results = DriftResults(
-      experiment: self, recipes: recipes, nonFinite: try nonFiniteCounts(withValues: measuring != nil),
+      experiment: self, recipes: recipes,
+      nonFinite: try input.nonFiniteCounts(
+        layers: layers, valuesOf: measuring == nil ? [] : layersWithValues),
       referenceCounts: passes[0].referenceCounts)
     return (results, passes[0].rows)
   }
@@ -56,17 +58,6 @@ extension DriftExperiment {
   /// The chosen layers that have values, ascending.
   var layersWithValues: [Int] {
     get throws { try layers.filter { try input.shape(ofLayer: $0).valueType != nil } }
-  }
-
-  /// NaNs and infinities of the q and k of each layer, and of its v where outputs are measured.
-  private func nonFiniteCounts(withValues: Bool) throws -> [NonFiniteInput] {
-    let valued = withValues ? try layersWithValues : []
-    return try layers.flatMap { layer in
-      try ([.query, .key] + (valued.contains(layer) ? [.value] : [])).map { (tensor: AttentionTensor) in
-        NonFiniteInput(
-          tensor: tensor.name(layer: layer), count: try input.nonFiniteCount(layer: layer, tensor: tensor))
-      }
-    }
   }
 }
 

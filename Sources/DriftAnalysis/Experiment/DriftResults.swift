@@ -11,7 +11,7 @@ public struct DriftResults: Sendable {
   public let experiment: DriftExperiment
   /// One a recipe, in the order of the experiment.
   public let recipes: [RecipeResults]
-  /// NaNs and infinities in the stored q and k.
+  /// NaNs and infinities in the stored q and k, and in v where outputs are measured.
   public let nonFinite: [NonFiniteInput]
   /// How the reference's scores of the first comparison were decided.
   public let referenceCounts: ReferenceHead.Counts
@@ -23,6 +23,18 @@ public struct NonFiniteInput: Sendable, Hashable {
   public let tensor: String
   /// How many of each.
   public let count: AttentionInput.NonFiniteCount
+}
+
+extension AttentionInput {
+  /// NaNs and infinities of the q and k of some layers, and of the v of those of them that are named.
+  func nonFiniteCounts(layers: [Int], valuesOf valued: [Int] = []) throws -> [NonFiniteInput] {
+    try layers.flatMap { layer in
+      let tensors: [AttentionTensor] = [.query, .key] + (valued.contains(layer) ? [.value] : [])
+      return try tensors.map {
+        NonFiniteInput(tensor: $0.name(layer: layer), count: try nonFiniteCount(layer: layer, tensor: $0))
+      }
+    }
+  }
 }
 
 /// What was found about one recipe.

@@ -32,17 +32,7 @@ extension NeedleExperiment {
         var tasks = tasks.map { NeedleTaskResults(task: $0, recipes: emulations.count) }
         for unit in found { for index in tasks.indices { tasks[index].merge(unit[index]) } }
         return NeedleWindowResults(window: window, tasks: tasks)
-      }, nonFinite: try nonFiniteCounts())
-  }
-
-  /// NaNs and infinities of the q and k of each layer.
-  private func nonFiniteCounts() throws -> [NonFiniteInput] {
-    try layers.flatMap { layer in
-      try [AttentionTensor.query, .key].map { tensor in
-        NonFiniteInput(
-          tensor: tensor.name(layer: layer), count: try input.nonFiniteCount(layer: layer, tensor: tensor))
-      }
-    }
+      }, nonFinite: try input.nonFiniteCounts(layers: layers))
   }
 
   /// The greatest logits of every unit's distractors.

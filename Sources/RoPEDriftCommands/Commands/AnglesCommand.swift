@@ -36,12 +36,7 @@ struct AnglesCommand: PrintingCommand {
   var perPair = false
   @Flag(help: "Show the greatest error with each stage alone rounded, and with each alone exact.")
   var stages = false
-  @Option(
-    name: [.customShort("o"), .customLong("output")],
-    help: ArgumentHelp("Also write CSV tables into this folder.", valueName: "dir"))
-  var folder: String?
-  @Flag(help: "Replace an earlier report at the output path.")
-  var force = false
+  @OptionGroup var output: FolderOptions
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var printing: PrintingOptions
 
@@ -58,13 +53,7 @@ struct AnglesCommand: PrintingCommand {
       throw CommandFailure(
         .wrongUsage, "--positions and --ranges are two ways to say the same; leave one of them out")
     }
-    guard folder != "-" else {
-      throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
-    }
-    guard folder != nil || !force else {
-      throw CommandFailure(.wrongUsage, "--force has no effect without -o; leave it out")
-    }
-    let location = try folder.map { try OutputLocation(checking: $0, replacing: force) }
+    let location = try output.location()
     let measured = ranges?.ranges ?? (positions?.ranges ?? [0...32767]).flatMap(AngleExperiment.octaves)
     guard Set(measured).count == measured.count else {
       throw CommandFailure(.wrongUsage, "a range of positions is named twice; name each once")
@@ -102,7 +91,7 @@ struct AnglesCommand: PrintingCommand {
       try console.print(json: try report.json(perPair: perPair))
     } else {
       try console.write(try report.results.text(perPair: perPair, stages: stages))
-      if let folder { try console.print("written to \(folder)") }
+      if let folder = output.folder { try console.print("written to \(folder)") }
     }
   }
 

@@ -54,12 +54,7 @@ struct NeedlesCommand: PrintingCommand {
   var shift: String?
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
-  @Option(
-    name: [.customShort("o"), .customLong("output")],
-    help: ArgumentHelp("Also write a CSV table into this folder.", valueName: "dir"))
-  var folder: String?
-  @Flag(help: "Replace an earlier report at the output path.")
-  var force = false
+  @OptionGroup var output: FolderOptions
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var printing: PrintingOptions
 
@@ -75,13 +70,7 @@ struct NeedlesCommand: PrintingCommand {
 
   func run() throws {
     let console = Console.current
-    guard folder != "-" else {
-      throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
-    }
-    guard folder != nil || !force else {
-      throw CommandFailure(.wrongUsage, "--force has no effect without -o; leave it out")
-    }
-    let location = try folder.map { try OutputLocation(checking: $0, replacing: force) }
+    let location = try output.location()
     let experiment = try experiment(console)
     let staged = try location.map { try StagedFolder(at: $0) }
     let report = try InterruptionGuard.protecting(cleanup: { staged?.discard() }) {
@@ -100,7 +89,7 @@ struct NeedlesCommand: PrintingCommand {
       try console.print(json: try report.json())
     } else {
       try console.write(report.text)
-      if let folder { try console.print("written to \(folder)") }
+      if let folder = output.folder { try console.print("written to \(folder)") }
     }
   }
 

@@ -38,12 +38,7 @@ struct ParallelismCommand: PrintingCommand {
   @OptionGroup var problem: ProblemOptions
   @Flag(help: "Leave the exact reference out: differences only.")
   var noReference = false
-  @Option(
-    name: [.customShort("o"), .customLong("output")],
-    help: ArgumentHelp("Also write CSV tables into this folder.", valueName: "dir"))
-  var folder: String?
-  @Flag(help: "Replace an earlier report at the output path.")
-  var force = false
+  @OptionGroup var output: FolderOptions
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var printing: PrintingOptions
 
@@ -51,12 +46,6 @@ struct ParallelismCommand: PrintingCommand {
     let console = Console.current
     let chosen = try tiles.apply(
       to: recipes.resolve(default: [RecipeRegistry.recipe(nameOrPath: "hf-llama/flash-attn-2/bf16")]))
-    guard folder != "-" else {
-      throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
-    }
-    guard folder != nil || !force else {
-      throw CommandFailure(.wrongUsage, "--force has no effect without -o; leave it out")
-    }
     guard !noReference || !problem.storedFrequencies else {
       throw CommandFailure(
         .wrongUsage,
@@ -66,7 +55,7 @@ struct ParallelismCommand: PrintingCommand {
       throw CommandFailure(
         .wrongUsage, "the exact outputs here are those of exact frequencies; leave out --stored-frequencies")
     }
-    let location = try folder.map { try OutputLocation(checking: $0, replacing: force) }
+    let location = try output.location()
     let comparisons = try comparisons(of: input.open(), chosen)
     let staged = try location.map { try StagedFolder(at: $0) }
     let report = try InterruptionGuard.protecting(cleanup: { staged?.discard() }) {
@@ -87,7 +76,7 @@ struct ParallelismCommand: PrintingCommand {
       try console.print(json: try report.json())
     } else {
       try console.write(report.text)
-      if let folder { try console.print("written to \(folder)") }
+      if let folder = output.folder { try console.print("written to \(folder)") }
     }
   }
 

@@ -42,12 +42,7 @@ struct PatternsCommand: PrintingCommand {
   var showLayout = false
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var problem: ProblemOptions
-  @Option(
-    name: [.customShort("o"), .customLong("output")],
-    help: ArgumentHelp("Also write CSV tables into this folder.", valueName: "dir"))
-  var folder: String?
-  @Flag(help: "Replace an earlier report at the output path.")
-  var force = false
+  @OptionGroup var output: FolderOptions
   @OptionGroup var pictures: PictureOptions
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var printing: PrintingOptions
@@ -60,7 +55,7 @@ struct PatternsCommand: PrintingCommand {
   func run() throws {
     let console = Console.current
     try checkOptions()
-    let location = try folder.map { try OutputLocation(checking: $0, replacing: force) }
+    let location = try output.location()
     let renderer = try pictures.renderer()
     // Tiles are about recipes that have some.
     let defaults = tiles.isGiven ? [Self.defaultRecipes[1]] : Self.defaultRecipes
@@ -98,22 +93,18 @@ struct PatternsCommand: PrintingCommand {
       try console.print(json: try report.json())
     } else {
       try console.write(report.text)
-      if let folder { try console.print("written to \(folder)") }
+      if let folder = output.folder { try console.print("written to \(folder)") }
     }
-    if let failure, let folder { throw CommandFailure(withoutPictures: failure, folder: folder) }
+    if let failure, let folder = output.folder {
+      throw CommandFailure(withoutPictures: failure, folder: folder)
+    }
   }
 
   private func checkOptions() throws {
-    guard folder != "-" else {
-      throw CommandFailure(.wrongUsage, "-o - would be standard output, which holds no folder; name a folder")
-    }
-    guard folder != nil || !force else {
-      throw CommandFailure(.wrongUsage, "--force has no effect without -o; leave it out")
-    }
-    guard folder != nil || !pictures.html else {
+    guard output.folder != nil || !pictures.html else {
       throw CommandFailure(.wrongUsage, "--html writes a page into the folder; name one with -o")
     }
-    guard folder == nil || !showLayout else {
+    guard output.folder == nil || !showLayout else {
       throw CommandFailure(
         .wrongUsage,
         "--show-layout measures nothing that -o could write; the folder's pattern_layout.csv holds the same")
