@@ -30,7 +30,7 @@ import Testing
     let same = try capture("same", shift: 0, note: "threads")
     let result = report(a, "--against", b, "--null", same)
     #expect(result.exit == .done, "\(result.talk)")
-    #expect(result.output.contains("bit for bit in all that is measured, so it controls nothing"))
+    #expect(result.output.contains("changes no logit and no probability, so it shows no noise"))
     #expect(!result.output.contains("rounding noise alone"), "\(result.output)")
     let other = try capture("other", shift: 0, change: 0.125, note: "order")
     #expect(report(a, "--against", b, "--null", other).output.contains("rounding noise alone"))

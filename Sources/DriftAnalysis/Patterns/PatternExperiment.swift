@@ -99,9 +99,19 @@ public struct PatternResults: Sendable {
   }
 
   /// 4·d·size²·visited of one head: the same for all pairs of the blocks that a kernel visits. Exact below 2^53.
-  public var blockOperations: Double {
-    Double(4 * drift.experiment.shape.headSize) * Double(blocks.size * blocks.size) * Double(blocks.visited)
+  public var blockOperations: Double { Double(4 * drift.experiment.shape.headSize) * Double(blockPairs) }
+
+  /// size²·visited: pairs of the blocks that a kernel visits, in one head.
+  public var blockPairs: Int { blocks.size * blocks.size * blocks.visited }
+
+  /// Pairs that the full causal mask lets through, in one head.
+  public var fullPairs: Int {
+    let shape = drift.experiment.shape
+    return AttentionPattern(causalOver: shape.keyTokens).visiblePairs(queryTokens: shape.queryTokens)
   }
+
+  /// Visible pairs over ``fullPairs``.
+  public var visiblePart: Double { Double(extent.all.visiblePairs) / Double(fullPairs) }
 
   /// Drift of the first tokens of all documents together, of a recipe.
   public func firstTokenSums(ofRecipe recipe: Int, in space: ValueSpace) -> DifferenceSums {

@@ -64,7 +64,7 @@ public struct NeedleReport: Sendable {
       ]),
       "input": .object([
         "name": .string(experiment.input.spelling), "sha256": .string(inputIdentity),
-        "nonfinite": .object(nonFinite),
+        "nonfinite": .object(results.nonFinite.jsonObject),
       ]),
       "problem": .object([
         "head_size": .integer(embedding.headSize), "rotary_size": .integer(embedding.rotarySize),
@@ -89,15 +89,6 @@ public struct NeedleReport: Sendable {
       "seed": .string(String(experiment.seed)),
       "recipes": .array(experiment.emulations.map { $0.recipe.jsonValue }),
     ])
-  }
-
-  /// As in the record of a report.
-  private var nonFinite: JSONObject {
-    results.nonFinite.reduce(into: [:]) { object, tensor in
-      object[tensor.tensor] = .object([
-        "nan": .integer(tensor.count.nans), "infinite": .integer(tensor.count.infinities),
-      ])
-    }
   }
 
   /// Flip rates by binade of the margin, and the notes.
@@ -128,6 +119,16 @@ public struct NeedleReport: Sendable {
     bin.map { .string("\($0.flips)/\($0.trials)") } ?? .missing
   }
 
+  /// What a trial of a task asks.
+  private func meaning(_ task: NeedleTask) -> String {
+    let needles = results.experiment.needles
+    return switch task {
+    case .single: "single: the needle has to be the top key"
+    case .multiKey: "multi-key: the one asked for among \(needles) needles has to be the top key"
+    case .multiValue: "multi-value: \(needles) needles have to be above all others"
+    }
+  }
+
   private var notes: String {
     let tasks = results.windows.flatMap(\.tasks)
     let (skipped, notWon) = (tasks.reduce(0) { $0 + $1.skipped }, tasks.reduce(0) { $0 + $1.notWon })
@@ -137,8 +138,8 @@ public struct NeedleReport: Sendable {
     }
     var lines = [
       "flips/trials by the exact margin of the needle in logits (from 2^k to below 2^(k+1)); change: emulated margin minus exact margin.",
-      "keys: what the window's last token, the query, sees. single: the needle has to be the top key; multi-key: among \(results.experiment.needles) needles;",
-      "multi-value: \(results.experiment.needles) needles have to be above all others. Distractors and queries are vectors of the input.",
+      "keys: what the window's last token, the query, sees. Distractors and queries are vectors of the input.",
+      results.experiment.tasks.map(meaning).joined(separator: "; ") + ".",
       "This is the arithmetic's part in such tasks: the logits of one head, each head by itself. It is no score of a model.",
     ]
     if skipped + notWon > 0 {
@@ -156,10 +157,8 @@ public struct NeedleReport: Sendable {
         "warning: \(notFinite) emulated margins are NaN or infinite and enter no change; a trial with a NaN logit is a flip"
       )
     }
-    for tensor in results.nonFinite where tensor.count.total > 0 {
-      lines.append(
-        "warning: \(tensor.tensor) holds \(tensor.count.nans) NaN and \(tensor.count.infinities) infinite values; rows whose exact logits "
-          + "they leave without a margin are no trials")
+    lines += results.nonFinite.inWords.map {
+      "warning: \($0); rows whose exact logits they leave without a margin are no trials"
     }
     return lines.map { $0 + "\n" }.joined()
   }

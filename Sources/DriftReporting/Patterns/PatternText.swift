@@ -42,11 +42,9 @@ extension PatternReport {
     ])
     for result in results {
       let (all, blocks) = (result.extent.all, result.blocks)
-      let shape = result.drift.experiment.shape
-      let full = Double(shape.queryTokens) * (Double(shape.keyTokens) - Double(shape.queryTokens - 1) / 2)
       let heads = Double(result.headCount)
       table.append([
-        .string(result.name), .integer(all.visiblePairs), .number(Double(all.visiblePairs) / full),
+        .string(result.name), .integer(all.visiblePairs), .number(result.visiblePart),
         .integer(blocks.full), .integer(blocks.partial), .integer(blocks.empty),
         .number(result.exactOperations * heads * 1e-9), .number(result.blockOperations * heads * 1e-9),
         Cell(all.meanRange), .integer(all.greatestRange), Cell(all.greatestMagnitude),
@@ -109,10 +107,14 @@ extension PatternReport {
         "note: layers without values (v), which figures of outputs leave out: \(PageText.indices(bare.map { layers[$0] }))"
       )
     }
-    for tensor in first.drift.nonFinite where tensor.count.total > 0 {
-      lines.append(
-        "warning: \(tensor.tensor) holds \(tensor.count.nans) NaN and \(tensor.count.infinities) infinite values; what they reach is "
-          + "counted as not finite and enters no sum")
+    for result in results {
+      for (index, recipe) in result.drift.recipes.enumerated() {
+        guard let found = result.nonFiniteInWords(index) else { continue }
+        lines.append("warning: under \(result.name) and \(recipe.name) \(found)")
+      }
+    }
+    lines += first.drift.nonFinite.inWords.map {
+      "warning: \($0); what they reach is counted as not finite and enters no sum"
     }
     return lines.map { $0 + "\n" }.joined()
   }

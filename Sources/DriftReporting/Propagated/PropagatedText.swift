@@ -42,7 +42,7 @@ extension PropagatedResults {
       )
     } else if nullIsFirst || nullChangesNothing {
       lines.append(
-        "warning: the null control is the first run bit for bit\(nullIsFirst ? "" : " in all that is measured"), so it controls nothing and no "
+        "warning: the null control \(nullIsFirst ? "is the first run bit for bit" : "changes no logit and no probability"), so it shows no noise and no "
           + "conclusion about positions follows from mode propagated; make one with another --null kind, such as order"
       )
     } else {

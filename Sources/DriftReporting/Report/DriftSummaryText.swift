@@ -37,10 +37,8 @@ extension DriftResults {
       "probabilities are not rounded the unweighted share of any one key is at most 1/2. worst head: greatest D;",
       "worst key: greatest share. Isolated mode: the same q and k, only positions shifted.",
     ]
-    for tensor in nonFinite where tensor.count.total > 0 {
-      lines.append(
-        "warning: \(tensor.tensor) holds \(tensor.count.nans) NaN and \(tensor.count.infinities) infinite values; pairs that they "
-          + "reach are counted as not finite and enter no sum")
+    lines += nonFinite.inWords.map {
+      "warning: \($0); pairs that they reach are counted as not finite and enter no sum"
     }
     for recipe in recipes where recipe.inputRounding.overflow + recipe.inputRounding.underflow > 0 {
       lines.append(

@@ -57,7 +57,7 @@ public struct RunRecord: Sendable {
       "name": .string(results.experiment.input.spelling),
       "sha256": .string(inputIdentity),
       "metadata": .object(metadata),
-      "nonfinite": .object(nonFinite),
+      "nonfinite": .object(results.nonFinite.jsonObject),
     ])
   }
 
@@ -140,16 +140,6 @@ public struct RunRecord: Sendable {
     var object: JSONObject = [:]
     for (key, value) in results.experiment.input.metadata.sorted(by: { $0.key < $1.key }) {
       object[key] = .string(value)
-    }
-    return object
-  }
-
-  private var nonFinite: JSONObject {
-    var object: JSONObject = [:]
-    for tensor in results.nonFinite {
-      object[tensor.tensor] = .object([
-        "nan": .integer(tensor.count.nans), "infinite": .integer(tensor.count.infinities),
-      ])
     }
     return object
   }

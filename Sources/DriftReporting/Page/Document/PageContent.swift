@@ -8,6 +8,17 @@ struct Finding: Sendable, Hashable {
   let text: String
 }
 
+extension Finding {
+  /// What is NaN or infinite, or that nothing is.
+  init(nonFinite parts: [String]) {
+    self.init(
+      heading: "NaN and infinity",
+      text: parts.isEmpty
+        ? "None, in the input or in any difference."
+        : "Counted here and in no other figure: \(PageText.list(parts, atMost: 40)).")
+  }
+}
+
 /// The words of a page. Names of inputs and recipes are shown as texts, whatever they hold.
 struct PageContent {
   /// What was measured of the input, as the heading says it.

@@ -53,12 +53,6 @@ struct PatternPageData: Sendable {
     return "\(pair.first) against \(pair.second)"
   }
 
-  /// Pairs of one head under the full causal mask.
-  var fullPairs: Double {
-    let shape = experiment.shape
-    return Double(shape.queryTokens) * (Double(shape.keyTokens) - Double(shape.queryTokens - 1) / 2)
-  }
-
   /// Totals of a recipe under a pattern.
   static func totals(_ results: PatternResults, _ recipe: Int) -> DriftTotals {
     results.drift.recipes[recipe].comparisons[0].totals

@@ -105,9 +105,8 @@ enum PatternVerdict {
   }
 
   private static func cost(_ data: PatternPageData) -> Finding? {
-    let full = data.fullPairs
     let parts = data.patterns.map { name, results in
-      "\(PageText.percent(Double(results.extent.all.visiblePairs) / full)) under \(name)"
+      "\(PageText.percent(results.visiblePart)) under \(name)"
     }
     return Finding(
       heading: "Visible pairs", text: "Of the pairs of the full causal mask: \(PageText.list(parts)).")
@@ -136,23 +135,13 @@ enum PatternVerdict {
 
   /// Always there: that nothing is missing is a finding too.
   private static func nonFinite(_ data: PatternPageData) -> Finding {
-    var parts = data.report.results[0].drift.nonFinite.filter { $0.count.total > 0 }.map { tensor in
-      "\(AlignedTextTable.visible(tensor.tensor)) holds \(tensor.count.nans) NaN and \(tensor.count.infinities) infinite values"
-    }
+    var parts = data.report.results[0].drift.nonFinite.inWords
     for (pattern, results) in data.patterns {
       for (recipe, name) in data.recipeNames.enumerated() {
-        let totals = PatternPageData.totals(results, recipe)
-        guard totals.logit.nonfiniteCount + totals.probability.nonfiniteCount > 0 else { continue }
-        parts.append(
-          "under \(pattern) and \(name) the drift of \(totals.logit.nonfiniteCount) of \(totals.logit.count) logits and of "
-            + "\(totals.probability.nonfiniteCount) of \(totals.probability.count) probabilities is not finite"
-        )
+        guard let found = results.nonFiniteInWords(recipe) else { continue }
+        parts.append("under \(pattern) and \(name) \(found)")
       }
     }
-    return Finding(
-      heading: "NaN and infinity",
-      text: parts.isEmpty
-        ? "None, in the input or in any difference."
-        : "Counted here and in no other figure: \(PageText.list(parts, atMost: 40)).")
+    return Finding(nonFinite: parts)
   }
 }

@@ -95,26 +95,14 @@ extension Verdict {
 
   /// Always there: that nothing is missing is a finding too.
   static func nonFinite(_ data: ReportPageData) -> Finding {
-    var parts: [String] = []
-    for tensor in data.results.nonFinite where tensor.count.total > 0 {
-      parts.append(
-        "\(AlignedTextTable.visible(tensor.tensor)) holds \(tensor.count.nans) NaN and \(tensor.count.infinities) infinite values"
-      )
-    }
+    var parts = data.results.nonFinite.inWords
     for (name, recipe) in data.recipes {
       for comparison in recipe.comparisons {
-        let (logit, probability) = (comparison.totals.logit, comparison.totals.probability)
-        guard logit.nonfiniteCount + probability.nonfiniteCount > 0 else { continue }
+        guard let drift = comparison.totals.nonFiniteInWords else { continue }
         parts.append(
-          "under \(name), shifts \(comparison.shifts.first) against \(comparison.shifts.second), the drift of \(logit.nonfiniteCount) of "
-            + "\(logit.count) logits and of \(probability.nonfiniteCount) of \(probability.count) probabilities is not finite"
-        )
+          "under \(name), shifts \(comparison.shifts.first) against \(comparison.shifts.second), \(drift)")
       }
     }
-    return Finding(
-      heading: "NaN and infinity",
-      text: parts.isEmpty
-        ? "None, in the input or in any difference."
-        : "Counted here and in no other figure: \(PageText.list(parts, atMost: 40)).")
+    return Finding(nonFinite: parts)
   }
 }

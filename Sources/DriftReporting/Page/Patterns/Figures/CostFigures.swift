@@ -4,8 +4,6 @@ import DriftAnalysis
 
 extension PatternPage {
   static func cost(_ data: PatternPageData) -> [PageFigure] {
-    let full = data.fullPairs
-    let headSize = Double(4 * data.experiment.shape.headSize)
     let size = data.report.results[0].blocks.size
     let pairs = BarPanels(
       panels: [
@@ -13,8 +11,8 @@ extension PatternPage {
           "one head",
           data.patterns.map { name, results in
             PlotBar(
-              name: name, value: Double(results.extent.all.visiblePairs) / full,
-              tick: results.blockOperations / headSize / full)
+              name: name, value: results.visiblePart,
+              tick: Double(results.blockPairs) / Double(results.fullPairs))
           }
         )
       ], field: "part_of_full_pairs", title: "of the pairs of the full mask",
